@@ -1,0 +1,3 @@
+// Values that the MPI standard defines as C macros, which Swift cannot import.
+#pragma once
+#include <mpi.h>
