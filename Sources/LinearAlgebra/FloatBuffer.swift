@@ -1,0 +1,44 @@
+import Foundation
+
+/// Memory for `Float`s: aligned to a cache line, zeroed, freed with its last reference.
+public final class FloatBuffer: @unchecked Sendable {
+    public let view: VectorView
+
+    /// - Parameter count: how many elements; zero is allowed.
+    public init(count: Int) {
+        let bytes = max(count * MemoryLayout<Float>.stride, 1)
+        // Large buffers start on a huge-page boundary: fewer address translations in the products that walk them.
+        let alignment = bytes >= Self.hugePage ? Self.hugePage : 64
+        var raw: UnsafeMutableRawPointer?
+        guard posix_memalign(&raw, alignment, bytes) == 0, let raw else {
+            fatalError("out of memory: \(bytes) bytes were asked for")
+        }
+        if alignment == Self.hugePage { madvise(raw, bytes, Self.adviseHugePages) }
+        memset(raw, 0, bytes)
+        view = VectorView(raw.bindMemory(to: Float.self, capacity: count), count: count)
+    }
+
+    deinit { free(view.base) }
+
+    private static let hugePage = 2 << 20
+    /// `MADV_HUGEPAGE` of Linux.
+    private static let adviseHugePages: Int32 = 14
+}
+
+/// Scratch memory that grows to the largest size asked for and is then reused: no allocation in the steady state.
+public final class GrowingBuffer: @unchecked Sendable {
+    private var buffer = FloatBuffer(count: 0)
+
+    public init() {}
+
+    /// The first `count` elements; what they held before is lost where the memory has to grow.
+    public func vector(_ count: Int) -> VectorView {
+        if buffer.view.count < count { buffer = FloatBuffer(count: count + count / 8) }
+        return buffer.view.slice(0..<count)
+    }
+
+    /// The memory as a matrix without gaps.
+    public func matrix(rows: Int, columns: Int) -> MatrixView {
+        vector(rows * columns).matrix(rows: rows, columns: columns)
+    }
+}

@@ -1,0 +1,38 @@
+import COpenBLAS
+
+/// How an operand of a product is read.
+public enum Operand: Sendable {
+    case asIs
+    case transposed
+
+    var blas: CBLAS_TRANSPOSE { self == .asIs ? CblasNoTrans : CblasTrans }
+}
+
+/// `result = scale · op(left) · op(right) + keep · result`, by OpenBLAS on the calling thread alone.
+///
+/// - Parameters:
+///   - result: [m, n]; overwritten where `keep` is 0, never read then.
+///   - left: [m, k], or [k, m] where transposed.
+///   - right: [k, n], or [n, k] where transposed.
+public func multiply(
+    _ left: MatrixView, _ leftOperand: Operand = .asIs, _ right: MatrixView, _ rightOperand: Operand = .asIs,
+    into result: MatrixView, scale: Float = 1, keep: Float = 0
+) {
+    let (m, k) = leftOperand == .asIs ? (left.rows, left.columns) : (left.columns, left.rows)
+    let (k2, n) = rightOperand == .asIs ? (right.rows, right.columns) : (right.columns, right.rows)
+    require(
+        k == k2 && m == result.rows && n == result.columns,
+        "a product of \(m) × \(k) and \(k2) × \(n) into \(result.rows) × \(result.columns)")
+    if m == 0 || n == 0 { return }
+    if k == 0 {
+        for row in 0..<m {
+            let line = result.row(row)
+            if keep == 0 { line.fill(0) } else { for column in 0..<n { line[column] *= keep } }
+        }
+        return
+    }
+    cblas_sgemm(
+        CblasRowMajor, leftOperand.blas, rightOperand.blas, blasint(m), blasint(n), blasint(k), scale,
+        left.base, blasint(max(left.stride, 1)), right.base, blasint(max(right.stride, 1)), keep,
+        result.base, blasint(max(result.stride, 1)))
+}

@@ -1,0 +1,57 @@
+import Foundation
+
+/// The communicator of a program that runs alone: everything works without MPI being started.
+public final class SingleProcess: Communicator {
+    public let rank = 0
+    public let size = 1
+    public let sharesMemory = true
+
+    public init() {}
+
+    public func barrier() {}
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
+        try check(root, in: "broadcast")
+    }
+    public func allGather(_ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
+        guard bytes.count == all.count else {
+            throw MPIError(call: "allGather", explanation: "\(bytes.count) bytes do not fill \(all.count)")
+        }
+        all.copyMemory(from: bytes)
+    }
+    public func sum(_ values: UnsafeMutableBufferPointer<Int64>) {}
+    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: Int) throws {
+        throw MPIError(call: "send", explanation: "a program that runs alone has no rank \(rank) to send to")
+    }
+    public func receive(into bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: Int) throws {
+        throw MPIError(call: "receive", explanation: "a program that runs alone has no rank \(rank) to receive from")
+    }
+    public func exchange(
+        _ outgoing: UnsafeRawBufferPointer, to target: Int, receiving incoming: UnsafeMutableRawBufferPointer,
+        from source: Int, tag: Int
+    ) throws {
+        try check(target, in: "exchange")
+        try check(source, in: "exchange")
+        try allGather(outgoing, into: incoming)
+    }
+    public func sharedMemory(byteCount: Int) throws -> any SharedMemory { OwnMemory(byteCount: byteCount) }
+    public func abort(code: Int32) -> Never { exit(code) }
+    public func finalize() {}
+
+    private func check(_ rank: Int, in call: String) throws {
+        if rank != 0 { throw MPIError(call: call, explanation: "a program that runs alone has no rank \(rank)") }
+    }
+}
+
+private final class OwnMemory: SharedMemory, @unchecked Sendable {
+    private let bytes: UnsafeMutableRawBufferPointer
+
+    init(byteCount: Int) {
+        bytes = .allocate(byteCount: max(byteCount, 1), alignment: 64)
+        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    deinit { bytes.deallocate() }
+
+    func piece(of rank: Int) -> UnsafeMutableRawBufferPointer { bytes }
+    func synchronize() {}
+}

@@ -1,0 +1,128 @@
+import CMPI
+import Foundation
+
+/// All processes that `mpirun` started together (`MPI_COMM_WORLD`).
+///
+/// Calls go through blocking MPI functions on the calling thread; only one thread may call (`MPI_THREAD_SERIALIZED`). Messages
+/// of any size are cut into pieces that fit the `int` counts of MPI 3.1.
+public final class World: Communicator, @unchecked Sendable {
+    public let rank: Int
+    public let size: Int
+    public let sharesMemory: Bool
+    let communicator: MPI_Comm
+
+    /// Whether this process was started by `mpirun` or another launcher of MPI processes.
+    public static var isLaunched: Bool {
+        ["OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMIX_RANK"].contains { ProcessInfo.processInfo.environment[$0] != nil }
+    }
+
+    /// The communicator of this process: MPI's where it was launched by MPI, a stand-in where it runs alone.
+    public static func join() throws -> any Communicator {
+        isLaunched ? try World() : SingleProcess()
+    }
+
+    /// Starts MPI (section 8.7); once in a process.
+    public init() throws {
+        var provided: Int32 = 0
+        try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_SERIALIZED), &provided), "MPI_Init_thread")
+        guard provided >= Int32(MPI_THREAD_SERIALIZED) else {
+            throw MPIError(
+                call: "MPI_Init_thread", explanation: "this MPI library cannot be called from more than one thread")
+        }
+        communicator = cmpi_comm_world()
+        try check(MPI_Comm_set_errhandler(communicator, cmpi_errors_return()), "MPI_Comm_set_errhandler")
+        var (rank, size, local): (Int32, Int32, Int32) = (0, 0, 0)
+        try check(MPI_Comm_rank(communicator, &rank), "MPI_Comm_rank")
+        try check(MPI_Comm_size(communicator, &size), "MPI_Comm_size")
+        var node = cmpi_comm_null()
+        try check(
+            MPI_Comm_split_type(communicator, Int32(MPI_COMM_TYPE_SHARED), 0, cmpi_info_null(), &node),
+            "MPI_Comm_split_type")
+        try check(MPI_Comm_size(node, &local), "MPI_Comm_size")
+        try check(MPI_Comm_free(&node), "MPI_Comm_free")
+        self.rank = Int(rank)
+        self.size = Int(size)
+        sharesMemory = local == size
+    }
+
+    public func barrier() throws { try check(MPI_Barrier(communicator), "MPI_Barrier") }
+
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
+        for piece in pieces(of: bytes.count) {
+            try check(
+                MPI_Bcast(bytes.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(root), communicator),
+                "MPI_Bcast")
+        }
+    }
+
+    public func allGather(_ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
+        guard all.count == bytes.count * size, bytes.count <= Self.largestPiece else {
+            throw MPIError(
+                call: "MPI_Allgather", explanation: "\(bytes.count) bytes of each of \(size) ranks into \(all.count)")
+        }
+        try check(
+            MPI_Allgather(
+                bytes.baseAddress, Int32(bytes.count), cmpi_byte(), all.baseAddress, Int32(bytes.count), cmpi_byte(),
+                communicator), "MPI_Allgather")
+    }
+
+    public func sum(_ values: UnsafeMutableBufferPointer<Int64>) throws {
+        try check(
+            MPI_Allreduce(
+                cmpi_in_place(), values.baseAddress, Int32(values.count), cmpi_int64(), cmpi_sum(), communicator),
+            "MPI_Allreduce")
+    }
+
+    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: Int) throws {
+        for piece in pieces(of: bytes.count) {
+            try check(
+                MPI_Send(
+                    bytes.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(rank), Int32(tag),
+                    communicator), "MPI_Send")
+        }
+    }
+
+    public func receive(into bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: Int) throws {
+        for piece in pieces(of: bytes.count) {
+            try check(
+                MPI_Recv(
+                    bytes.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(rank), Int32(tag),
+                    communicator, cmpi_status_ignore()), "MPI_Recv")
+        }
+    }
+
+    public func exchange(
+        _ outgoing: UnsafeRawBufferPointer, to target: Int, receiving incoming: UnsafeMutableRawBufferPointer,
+        from source: Int, tag: Int
+    ) throws {
+        var requests: [MPI_Request?] = []
+        for piece in pieces(of: outgoing.count) {
+            var request: MPI_Request?
+            try check(
+                MPI_Isend(
+                    outgoing.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(target), Int32(tag),
+                    communicator, &request), "MPI_Isend")
+            requests.append(request)
+        }
+        try receive(into: incoming, from: source, tag: tag)
+        try check(MPI_Waitall(Int32(requests.count), &requests, cmpi_statuses_ignore()), "MPI_Waitall")
+    }
+
+    public func sharedMemory(byteCount: Int) throws -> any SharedMemory {
+        try SharedWindow(byteCount: byteCount, world: self)
+    }
+
+    public func abort(code: Int32) -> Never {
+        MPI_Abort(communicator, code)
+        exit(code)
+    }
+
+    public func finalize() throws { try check(MPI_Finalize(), "MPI_Finalize") }
+
+    /// Bytes in one call: below what an `int` counts, and a whole number of cache lines.
+    private static let largestPiece = 1 << 30
+
+    private func pieces(of count: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: Self.largestPiece).map { $0..<min($0 + Self.largestPiece, count) }
+    }
+}
