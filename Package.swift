@@ -10,7 +10,7 @@ let common: [SwiftSetting] = [
 ]
 /// Arithmetic targets: inner loops over sizes that were checked at the entry of each operation.
 let arithmetic: [SwiftSetting] = [
-    .unsafeFlags(["-Ounchecked", "-Xcc", "-march=native"], .when(configuration: .release))
+    .unsafeFlags(["-Ounchecked", "-Xcc", "-march=native", "-Xcc", "-fno-math-errno"], .when(configuration: .release))
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")

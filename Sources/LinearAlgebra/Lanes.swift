@@ -1,0 +1,81 @@
+/// Sixteen `Float`s: one AVX-512 register. Only members that compile to single instructions are used on it; the generic ones
+/// (`.rounded()`, `.sum()`, per-lane subscripts) are loops over lanes.
+public typealias Lanes = SIMD16<Float>
+
+/// Lanes in a `Lanes`.
+public let laneCount = 16
+
+extension UnsafeMutablePointer where Pointee == Float {
+    @inlinable @inline(__always)
+    public func lanes(at offset: Int) -> Lanes {
+        UnsafeRawPointer(self + offset).loadUnaligned(as: Lanes.self)
+    }
+
+    @inlinable @inline(__always)
+    public func store(_ lanes: Lanes, at offset: Int) {
+        UnsafeMutableRawPointer(self + offset).storeBytes(of: lanes, as: Lanes.self)
+    }
+
+    /// The first `count` (below 16) elements from `offset`, zeros in the other lanes; nothing behind them is read.
+    @inlinable @inline(__always)
+    public func lanes(at offset: Int, count: Int) -> Lanes {
+        var result = Lanes(repeating: 0)
+        withUnsafeMutableBytes(of: &result) {
+            $0.baseAddress!.copyMemory(from: self + offset, byteCount: count &* 4)
+        }
+        return result
+    }
+
+    /// Writes the first `count` (below 16) lanes only.
+    @inlinable @inline(__always)
+    public func store(_ lanes: Lanes, at offset: Int, count: Int) {
+        withUnsafeBytes(of: lanes) {
+            UnsafeMutableRawPointer(self + offset).copyMemory(from: $0.baseAddress!, byteCount: count &* 4)
+        }
+    }
+}
+
+extension SIMD16 where Scalar == Float {
+    /// The sum of the lanes as a balanced tree: a fixed order, in few instructions.
+    @inlinable @inline(__always)
+    public var total: Float {
+        let eight = lowHalf + highHalf
+        let four = eight.lowHalf + eight.highHalf
+        let two = four.lowHalf + four.highHalf
+        return two.x + two.y
+    }
+
+    @inlinable @inline(__always)
+    public var largest: Float {
+        let eight = pointwiseMax(lowHalf, highHalf)
+        let four = pointwiseMax(eight.lowHalf, eight.highHalf)
+        let two = pointwiseMax(four.lowHalf, four.highHalf)
+        return Swift.max(two.x, two.y)
+    }
+}
+
+/// Calls `body(offset, count)` for consecutive pieces of at most 16 elements; `count` is below 16 in the last one only.
+///
+/// `body` is inlined twice, with a constant 16 and with the rest, so that the full pieces carry no branch.
+@inlinable @inline(__always)
+public func forEachPiece(of count: Int, _ body: (_ offset: Int, _ count: Int) -> Void) {
+    var offset = 0
+    while offset &+ laneCount <= count {
+        body(offset, laneCount)
+        offset &+= laneCount
+    }
+    if offset < count { body(offset, count &- offset) }
+}
+
+extension UnsafeMutablePointer where Pointee == Float {
+    /// A piece of 16 or fewer elements, as `forEachPiece` names it.
+    @inlinable @inline(__always)
+    public func piece(_ offset: Int, _ count: Int) -> Lanes {
+        count == laneCount ? lanes(at: offset) : lanes(at: offset, count: count)
+    }
+
+    @inlinable @inline(__always)
+    public func storePiece(_ lanes: Lanes, _ offset: Int, _ count: Int) {
+        if count == laneCount { store(lanes, at: offset) } else { store(lanes, at: offset, count: count) }
+    }
+}
