@@ -104,7 +104,7 @@ public func scatterAdd(
     // Sorting (table row, token) pairs as one number keeps the tokens of a table row together and in order.
     let order = indices.enumerated().map { UInt64(UInt32(bitPattern: $1)) << 32 | UInt64($0) }.sorted()
     let shardCount = shardOffsets.count - 1
-    let temporary = scratch.matrix(rows: shardCount.bitWidth, columns: gradient.columns)
+    let temporary = scratch.matrix(rows: treeDepth(shardCount), columns: gradient.columns)
     var touched: [Int32] = []
     var start = 0
     while start < order.count {

@@ -19,7 +19,7 @@ public func weightGradient(
         gradient.rows == dOutput.columns && gradient.columns == input.columns && dOutput.rows == input.rows
             && shardOffsets.last == input.rows, "a weight gradient of unlike sizes")
     let bandRows = max(16, bandSize / max(gradient.columns, 1) / 16 * 16)
-    let depth = shardOffsets.count.bitWidth - (shardOffsets.count - 1).leadingZeroBitCount
+    let depth = treeDepth(shardOffsets.count - 1)
     let temporary = scratch.matrix(rows: depth * bandRows, columns: gradient.columns)
     for start in stride(from: 0, to: gradient.rows, by: bandRows) {
         let band = start..<min(start + bandRows, gradient.rows)

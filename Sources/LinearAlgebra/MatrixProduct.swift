@@ -15,7 +15,7 @@ public enum Operand: Sendable {
 ///   - left: [m, k], or [k, m] where transposed.
 ///   - right: [k, n], or [n, k] where transposed.
 public func multiply(
-    _ left: MatrixView, _ leftOperand: Operand = .asIs, _ right: MatrixView, _ rightOperand: Operand = .asIs,
+    _ left: MatrixView, _ leftOperand: Operand, _ right: MatrixView, _ rightOperand: Operand,
     into result: MatrixView, scale: Float = 1, keep: Float = 0
 ) {
     let (m, k) = leftOperand == .asIs ? (left.rows, left.columns) : (left.columns, left.rows)
@@ -35,4 +35,14 @@ public func multiply(
         CblasRowMajor, leftOperand.blas, rightOperand.blas, blasint(m), blasint(n), blasint(k), scale,
         left.base, blasint(max(left.stride, 1)), right.base, blasint(max(right.stride, 1)), keep,
         result.base, blasint(max(result.stride, 1)))
+}
+
+/// `result = left · right`, by OpenBLAS on the calling thread alone.
+///
+/// - Parameters:
+///   - result: [m, n]; overwritten.
+///   - left: [m, k].
+///   - right: [k, n].
+public func multiply(_ left: MatrixView, _ right: MatrixView, into result: MatrixView) {
+    multiply(left, .asIs, right, .asIs, into: result)
 }

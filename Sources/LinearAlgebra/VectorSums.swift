@@ -42,3 +42,21 @@ public func treeSplit(_ count: Int) -> Int {
     while left * 2 < count { left *= 2 }
     return left
 }
+
+/// How many temporaries the sum over a tree of `count` parts holds at once, at least one.
+@inlinable
+public func treeDepth(_ count: Int) -> Int { Int.bitWidth - max(count, 1).leadingZeroBitCount }
+
+/// The sum of the rows as the balanced binary tree over them; `sum` [columns] is overwritten, the rows are used up.
+public func treeSum(_ rows: MatrixView, into sum: VectorView) {
+    sum.copy(from: rows.row(treeSumInPlace(rows, 0..<rows.rows)))
+}
+
+private func treeSumInPlace(_ rows: MatrixView, _ range: Range<Int>) -> Int {
+    if range.count == 1 { return range.lowerBound }
+    let middle = range.lowerBound + treeSplit(range.count)
+    let left = treeSumInPlace(rows, range.lowerBound..<middle)
+    let right = treeSumInPlace(rows, middle..<range.upperBound)
+    add(rows.row(right), to: rows.row(left))
+    return left
+}

@@ -1,0 +1,154 @@
+import Kernels
+import LinearAlgebra
+
+/// Runs batches forward and backward through one replica of the parameters. One thread uses it at a time; its memory is
+/// reused from batch to batch.
+public final class ModelPass {
+    private let model: ModelShape
+    private let parameters: ModelTensors
+    private let embedding = (normalized: GrowingBuffer(), inverseDeviation: GrowingBuffer(), output: GrowingBuffer())
+    private var layers: [LayerActivations] = []
+    private let work = LayerGradients()
+    private let hidden = GrowingBuffer()
+    private let shardVectors = GrowingBuffer()
+    private let heads: HeadPass
+
+    /// - Parameter parameters: the flat buffer, in the model's layout; read at every pass.
+    public init(_ model: ModelShape, parameters: VectorView) {
+        self.model = model
+        self.parameters = model.tensors(parameters)
+        heads = HeadPass(model, self.parameters)
+    }
+
+    private var configuration: BERTConfiguration { model.configuration }
+
+    /// The hidden states behind the last layer [tokens, hiddenSize], valid until the next call.
+    ///
+    /// - Parameters:
+    ///   - dropoutKey: of the seed and the step; nil drops nothing.
+    ///   - observe: called with the states behind the embeddings and behind each layer.
+    @discardableResult
+    func encode(
+        _ batch: PackedBatch, dropoutKey: UInt64?, keepsActivations: Bool, observe: (MatrixView) -> Void = { _ in }
+    ) -> MatrixView {
+        let (tokens, hiddenSize) = (batch.tokenCount, configuration.hiddenSize)
+        var states = embedding.output.matrix(rows: tokens, columns: hiddenSize)
+        let normalized = embedding.normalized.matrix(rows: tokens, columns: hiddenSize)
+        let inverse = embedding.inverseDeviation.vector(tokens)
+        for shard in batch.shards {
+            embed(
+                batch.rows, shard.tokens, tables, embeddingNorm, dropout: embeddingDropout(shard, dropoutKey),
+                normalized: normalized.rows(shard.tokens), inverseDeviation: inverse.slice(shard.tokens),
+                into: states.rows(shard.tokens))
+        }
+        observe(states)
+        // Without a backward pass two sets of activations take turns: a layer reads the output of the one before.
+        let sets = keepsActivations ? configuration.layerCount : min(2, configuration.layerCount)
+        while layers.count < sets { layers.append(LayerActivations()) }
+        for index in 0..<configuration.layerCount {
+            let saved = layers[index % sets]
+            saved.reserve(configuration, batch)
+            EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).forward(
+                states, batch, parameters.layers[index], saved, work)
+            states = saved.output
+            observe(states)
+        }
+        return states
+    }
+
+    /// Each sequence's logits for its own task.
+    public func logits(_ batch: PackedBatch) -> [[Float]] {
+        let states = encode(batch, dropoutKey: nil, keepsActivations: false)
+        return heads.logits(states, batch)
+    }
+
+    /// The pooled output [sequences, hiddenSize] without dropout, and the states behind every layer; for comparisons.
+    package func hiddenStates(_ batch: PackedBatch) -> (states: [[Float]], pooled: [Float]) {
+        var all: [[Float]] = []
+        let states = encode(batch, dropoutKey: nil, keepsActivations: false) { all.append($0.flattened.array) }
+        return (all, heads.pool(states, batch).flattened.array)
+    }
+
+    /// The loss of a batch and its gradient.
+    ///
+    /// - Parameters:
+    ///   - weights: of each task, over the count of its examples in the global batch: what one example's cross-entropy counts.
+    ///   - dropoutKey: of the seed and the step; nil drops nothing.
+    ///   - gradient: overwritten by the sum over the batch's shards.
+    /// - Returns: for each shard the sum of each task's cross-entropies, unweighted.
+    public func gradient(
+        _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, into gradient: GradientBuffer
+    ) -> [[Double]] {
+        let target = gradient.tensors
+        let states = encode(batch, dropoutKey: dropoutKey, keepsActivations: true)
+        let dHidden = hidden.matrix(rows: batch.tokenCount, columns: configuration.hiddenSize)
+        let losses = heads.lossAndGradient(
+            states, batch, weights: weights, dropoutKey: dropoutKey, dHidden: dHidden, into: target)
+        work.reserve(configuration, tokens: batch.tokenCount)
+        for index in (0..<configuration.layerCount).reversed() {
+            let region = model.layout.layerVectors[index]
+            let rows = shardRows(batch, region)
+            let vectors = (0..<batch.shardCount).map {
+                ModelTensors.LayerVectors(rows.row($0), base: region.lowerBound, model.layout, layer: index)
+            }
+            EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).backward(
+                dHidden, input: index == 0 ? embedding.output.matrix(like: dHidden) : layers[index - 1].output, batch,
+                parameters.layers[index], layers[index], work, shardVectors: vectors, into: target.layers[index])
+            treeSum(rows, into: target.flat.slice(region))
+        }
+        embeddingGradient(dHidden, batch, dropoutKey, into: gradient)
+        return losses
+    }
+
+    private func embeddingGradient(
+        _ dHidden: MatrixView, _ batch: PackedBatch, _ dropoutKey: UInt64?, into gradient: GradientBuffer
+    ) {
+        let region = model.layout.embeddingVectors
+        let (rows, size) = (shardRows(batch, region), configuration.hiddenSize)
+        let normalized = embedding.normalized.matrix(like: dHidden)
+        let inverse = embedding.inverseDeviation.vector(batch.tokenCount)
+        for shard in batch.shards {
+            let own = rows.row(shard.index)
+            let shift = region.count / 2
+            embedBackward(
+                dHidden.rows(shard.tokens), normalized: normalized.rows(shard.tokens),
+                inverseDeviation: inverse.slice(shard.tokens), dropout: embeddingDropout(shard, dropoutKey),
+                embeddingNorm, LayerNormGradients(scale: own.slice(0..<size), shift: own.slice(shift..<shift + size)))
+        }
+        treeSum(rows, into: gradient.flat.slice(region))
+        gradient.clearEmbeddings()
+        let tables = gradient.tensors
+        gradient.markTouched(
+            [
+                (batch.rows.words, tables.words), (batch.rows.positions, tables.positions),
+                (batch.rows.tokenTypes, tables.tokenTypes),
+            ].map {
+                scatterAdd(dHidden, indices: $0.0, shardOffsets: batch.shardOffsets, into: $0.1, scratch: work.tree)
+            })
+    }
+
+    private func shardRows(_ batch: PackedBatch, _ region: Range<Int>) -> MatrixView {
+        let rows = shardVectors.matrix(rows: batch.shardCount, columns: region.count)
+        rows.flattened.fill(0)
+        return rows
+    }
+
+    private var tables: EmbeddingTables {
+        EmbeddingTables(words: parameters.words, positions: parameters.positions, tokenTypes: parameters.tokenTypes)
+    }
+
+    private var embeddingNorm: LayerNormParameters {
+        parameters.embeddingNorm.parameters(epsilon: configuration.layerNormEpsilon)
+    }
+
+    private func embeddingDropout(_ shard: PackedBatch.Shard, _ key: UInt64?) -> DropoutSite {
+        guard let key else { return .none }
+        return DropoutSite(
+            key: key, shard: shard.number, layer: 0, site: .embedding, probability: configuration.hiddenDropout)
+    }
+}
+
+extension GrowingBuffer {
+    /// The memory as it was last used for a matrix of this size.
+    func matrix(like other: MatrixView) -> MatrixView { matrix(rows: other.rows, columns: other.columns) }
+}

@@ -1,0 +1,39 @@
+import LinearAlgebra
+
+/// A model without its numbers: the encoder's configuration, the tasks, and where each parameter lies.
+public struct ModelShape: Sendable {
+    public let configuration: BERTConfiguration
+    public let tasks: [TaskDescription]
+    public let layout: ParameterLayout
+
+    public init(_ configuration: BERTConfiguration, tasks: [TaskDescription]) {
+        self.configuration = configuration
+        self.tasks = tasks
+        layout = ParameterLayout(configuration, tasks: tasks)
+    }
+
+    func tensors(_ flat: VectorView) -> ModelTensors {
+        ModelTensors(flat, layout, layerCount: configuration.layerCount, tasks: tasks)
+    }
+
+    /// Fills the parameters as BERT is initialised: matrices normal with `initializerRange`, biases zero, scales one. Each
+    /// tensor has its own stream of random numbers, so that adding a task changes no other tensor.
+    ///
+    /// - Parameter names: which tensors; all where nil.
+    public func initialize(_ parameters: VectorView, seed: UInt64, only names: Set<String>? = nil) {
+        for tensor in layout.tensors where names?.contains(tensor.name) ?? true {
+            let values = parameters.slice(tensor.range)
+            if tensor.shape.count == 2 {
+                Philox(key: mixedKey(seed, stableHash(tensor.name))).fillNormal(
+                    values, stream: 0, deviation: configuration.initializerRange)
+            } else {
+                values.fill(tensor.name.hasSuffix("LayerNorm.weight") ? 1 : 0)
+            }
+        }
+    }
+}
+
+/// FNV-1a of the UTF-8 bytes (Fowler, Noll and Vo 1991): the same on every machine and in every run.
+func stableHash(_ text: String) -> UInt64 {
+    text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+}
