@@ -1,0 +1,110 @@
+import Foundation
+import LinearAlgebra
+
+/// AdamW: Adam with decoupled weight decay (Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2).
+///
+/// The moments exist for a part of the flat buffer only, the range that this rank owns. Every element is updated by itself, so
+/// that the bits do not depend on how the buffer is divided.
+public final class AdamW: @unchecked Sendable {
+    /// The numbers of the method, by their usual names.
+    public struct Settings: Sendable, Equatable {
+        public var weightDecay: Double
+        public var beta1: Double
+        public var beta2: Double
+        public var epsilon: Double
+
+        public init(weightDecay: Double = 0.01, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8) {
+            self.weightDecay = weightDecay
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+        }
+    }
+
+    /// Part of the flat buffer that is treated alike.
+    public struct Segment: Sendable, Equatable {
+        public let range: Range<Int>
+        public let decays: Bool
+
+        public init(range: Range<Int>, decays: Bool) {
+            self.range = range
+            self.decays = decays
+        }
+    }
+
+    public let settings: Settings
+    /// What part of the flat buffer this optimizer updates.
+    public let owned: Range<Int>
+    /// The first moment m, of the owned range.
+    public let firstMoment: VectorView
+    /// The second moment v, of the owned range.
+    public let secondMoment: VectorView
+    private let segments: [Segment]
+    private let memory: FloatBuffer
+
+    /// - Parameters:
+    ///   - segments: of the whole flat buffer; elements outside of any segment are never changed.
+    ///   - owned: the range that this rank updates.
+    public init(_ settings: Settings, segments: [Segment], owned: Range<Int>) {
+        self.settings = settings
+        self.owned = owned
+        self.segments = segments.compactMap {
+            let range = $0.range.clamped(to: owned)
+            return range.isEmpty ? nil : Segment(range: range, decays: $0.decays)
+        }
+        memory = FloatBuffer(count: 2 * owned.count)
+        firstMoment = memory.view.slice(0..<owned.count)
+        secondMoment = memory.view.slice(owned.count..<2 * owned.count)
+    }
+
+    /// One update of the owned range.
+    ///
+    /// - Parameters:
+    ///   - parameters: the flat buffer of the parameters; its owned range is overwritten.
+    ///   - gradient: of the owned range.
+    ///   - gradientScale: what the gradient is multiplied by: the clipping.
+    ///   - step: from 1, for the bias correction.
+    public func update(
+        _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, step: Int
+    ) {
+        let correction1 = 1 - pow(settings.beta1, Double(step))
+        let correction2 = 1 - pow(settings.beta2, Double(step))
+        let factors = Factors(
+            gradient: gradientScale, beta1: Float(settings.beta1), rest1: Float(1 - settings.beta1),
+            beta2: Float(settings.beta2), rest2: Float(1 - settings.beta2),
+            rootCorrection: Float(1 / correction2.squareRoot()), epsilon: Float(settings.epsilon),
+            step: Float(learningRate / correction1))
+        for segment in segments {
+            let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
+            let part = segment.range.lowerBound - owned.lowerBound..<segment.range.upperBound - owned.lowerBound
+            Self.update(
+                parameters.slice(segment.range), gradient.slice(part), firstMoment.slice(part),
+                secondMoment.slice(part), factors, keep: keep)
+        }
+    }
+
+    private struct Factors {
+        let gradient, beta1, rest1, beta2, rest2, rootCorrection, epsilon, step: Float
+    }
+
+    /// Plain products and sums, not fused: partial pieces give the same bits as full ones in any case.
+    private static func update(
+        _ parameters: VectorView, _ gradient: VectorView, _ first: VectorView, _ second: VectorView, _ factors: Factors,
+        keep: Float
+    ) {
+        let (p, g, m, v) = (parameters.base, gradient.base, first.base, second.base)
+        forEachPiece(of: parameters.count) { offset, count in
+            let slope = g.piece(offset, count) * Lanes(repeating: factors.gradient)
+            let mean =
+                m.piece(offset, count) * Lanes(repeating: factors.beta1) + slope * Lanes(repeating: factors.rest1)
+            let square =
+                v.piece(offset, count) * Lanes(repeating: factors.beta2)
+                + slope * slope * Lanes(repeating: factors.rest2)
+            m.storePiece(mean, offset, count)
+            v.storePiece(square, offset, count)
+            let root = square.squareRoot() * Lanes(repeating: factors.rootCorrection)
+            let change = mean * Lanes(repeating: factors.step) / (root + Lanes(repeating: factors.epsilon))
+            p.storePiece(p.piece(offset, count) * Lanes(repeating: keep) - change, offset, count)
+        }
+    }
+}
