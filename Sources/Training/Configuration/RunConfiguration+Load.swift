@@ -1,0 +1,122 @@
+import Foundation
+
+extension RunConfiguration {
+    /// Larger files are taken for something else.
+    private static let fileSizeLimit = 1 << 20
+
+    /// Reads a configuration file.
+    ///
+    /// - Parameters:
+    ///   - path: a YAML file. Paths in it are relative to its folder; `output` is relative to the current directory.
+    ///   - overrides: `--set` arguments, each `key.path=value`, laid over the file in their order. Paths in them are
+    ///     relative to the current directory.
+    ///   - checkingFiles: whether it is an error, with the line of the key, when a data file is not there.
+    /// - Throws: `ConfigurationError` with everything that is wrong.
+    public init(contentsOf path: String, overrides: [String] = [], checkingFiles: Bool = false) throws {
+        let directory = FileManager.default.currentDirectoryPath
+        let folder = PathResolver.absolute((path as NSString).deletingLastPathComponent, in: directory)
+        func failure(_ message: String) -> ConfigurationError {
+            ConfigurationError([.init(source: path, message: message)])
+        }
+        guard let file = FileHandle(forReadingAtPath: path) else {
+            throw failure(FileManager.default.fileExists(atPath: path) ? "cannot be read" : "there is no such file")
+        }
+        defer { try? file.close() }
+        let data: Data
+        do {
+            data = try file.read(upToCount: Self.fileSizeLimit + 1) ?? Data()
+        } catch {
+            throw failure("is not a file that can be read")
+        }
+        guard data.count <= Self.fileSizeLimit else {
+            throw failure("is larger than \(Self.fileSizeLimit) bytes: no configuration is")
+        }
+        guard let yaml = String(data: data, encoding: .utf8) else { throw failure("is not UTF-8 text") }
+        try self.init(
+            yaml: yaml, file: path, overrides: overrides,
+            paths: PathResolver(configurationFolder: folder, currentDirectory: directory), checkingFiles: checkingFiles)
+    }
+
+    /// The demonstration, with `--set` arguments laid over it.
+    ///
+    /// - Throws: `ConfigurationError` with everything that is wrong.
+    public init(demonstrationWith overrides: [String]) throws {
+        let directory = FileManager.default.currentDirectoryPath
+        try self.init(
+            tree: written(Self.demonstration), overrides: overrides,
+            paths: PathResolver(configurationFolder: directory, currentDirectory: directory), checkingFiles: false)
+    }
+
+    /// Reads a configuration out of a text that calls itself `file` in messages.
+    package init(yaml: String, file: String, overrides: [String], paths: PathResolver, checkingFiles: Bool = false)
+        throws
+    {
+        let tree = try SettingNode.parse(yaml: yaml) { .file(name: file, line: $0) }
+        guard let tree, !tree.isNull else {
+            throw ConfigurationError([.init(source: file, message: "is empty; it needs at least a list of tasks")])
+        }
+        try self.init(tree: tree, overrides: overrides, paths: paths, checkingFiles: checkingFiles)
+    }
+
+    private init(tree: SettingNode, overrides: [String], paths: PathResolver, checkingFiles: Bool) throws {
+        var tree = tree
+        var problems: [ConfigurationError.Problem] = []
+        for override in overrides {
+            do {
+                try ConfigurationOverride(override).apply(to: &tree)
+            } catch let error as ConfigurationError {
+                problems += error.problems
+            }
+        }
+        var reader = ConfigurationReader(paths: paths, root: Self.keys.map(\.information))
+        self.init()
+        reader.readSection(tree, "", into: &self)
+        output = PathResolver.absolute(output, in: paths.currentDirectory)
+        checkTogether(tree, &reader, checkingFiles: checkingFiles)
+        problems += reader.problems
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+    }
+
+    /// What no key can check alone.
+    private func checkTogether(_ tree: SettingNode, _ reader: inout ConfigurationReader, checkingFiles: Bool) {
+        guard tree.entries != nil else { return }
+        if let steps = tree["steps"], let epochs = tree["epochs"], !steps.isNull, !epochs.isNull {
+            reader.report(steps.origin, "steps and epochs are both given; keep one of them")
+        }
+        if tree["tasks"] == nil || tree["tasks"]?.items?.isEmpty == true {
+            reader.report(tree["tasks"]?.origin ?? tree.origin, "tasks needs at least one task with name and train")
+        }
+        let items = tree["tasks"]?.items ?? []
+        var seen: Set<String> = []
+        for (item, task) in zip(items, tasks) {
+            if !task.name.isEmpty, !seen.insert(task.name).inserted {
+                reader.report(item["name"]?.origin ?? item.origin, "another task is called \(task.name) already")
+            }
+            guard checkingFiles else { continue }
+            for (key, location) in [("train", task.train), ("dev", task.dev), ("test", task.test)] {
+                guard case .file(let path) = location, !path.isEmpty else { continue }
+                if !FileManager.default.fileExists(atPath: path) {
+                    let origin = item[key]?.origin ?? item.origin
+                    reader.report(origin, "tasks.\(task.name).\(key) is \(path), but there is no such file")
+                }
+            }
+        }
+        checkCriterion(items, &reader, tree["evaluation"]?["best"]?.origin ?? .builtIn)
+    }
+
+    private func checkCriterion(
+        _ items: [SettingNode], _ reader: inout ConfigurationReader, _ origin: SettingNode.Origin
+    ) {
+        guard let name = evaluation.best.task, !items.isEmpty else { return }
+        let key = "evaluation.best is \(evaluation.best)"
+        guard let task = tasks.first(where: { $0.name == name }) else {
+            let nearest = nearestName(to: name, among: tasks.map(\.name) + ["mean"]) ?? "mean"
+            reader.report(origin, "\(key), but there is no task \(name); the nearest is \(nearest)")
+            return
+        }
+        if (evaluation.split == .dev ? task.dev : task.test) == nil {
+            let split = evaluation.split.rawValue
+            reader.report(origin, "\(key), but task \(name) has no \(split) file to evaluate on (evaluation.split)")
+        }
+    }
+}

@@ -1,0 +1,64 @@
+extension RunConfiguration {
+    /// A key whose values differ between two configurations.
+    public struct Difference: Sendable, Equatable, CustomStringConvertible {
+        /// The full key, such as `optimizer.learning_rate` or `tasks.books.limit`.
+        public var key: String
+        public var here: String
+        public var there: String
+
+        /// "optimizer.learning_rate is 2.0e-5 here and 5.0e-5 there".
+        public var description: String { "\(key) is \(here) here and \(there) there" }
+    }
+
+    /// What must not change when a run is resumed, in a canonical form to be hashed: one `key=value` a line, in the order
+    /// of the keys.
+    ///
+    /// Left out is what may change: the length of the run, evaluation, checkpoints, output. Of the paths of the model and
+    /// of the training files only the last two components count, so that a whole tree may move to another place.
+    public var resumeIdentity: String {
+        identityLines.map { "\($0.key)=\($0.value)\n" }.joined()
+    }
+
+    /// The first key that keeps a run of the other configuration from being resumed with this one; nil where none does,
+    /// which is when their `resumeIdentity` is the same.
+    public func firstDifference(from other: RunConfiguration) -> Difference? {
+        let names = tasks.map(\.name)
+        let otherNames = other.tasks.map(\.name)
+        guard names == otherNames else {
+            let list = { (names: [String]) in "[" + names.joined(separator: ", ") + "]" }
+            return Difference(key: "tasks", here: list(names), there: list(otherNames))
+        }
+        return zip(identityLines, other.identityLines).first { $0.value != $1.value }.map { here, there in
+            Difference(key: here.key, here: here.value, there: there.value)
+        }
+    }
+
+    /// Every fixed key, in the order of the declarations, whether it has a value or not: configurations with the same
+    /// tasks have the same lines.
+    private var identityLines: [(key: String, value: String)] {
+        Self.identityLines(of: written(self), Self.keys.map(\.information), under: "")
+    }
+
+    private static func identityLines(
+        of node: SettingNode, _ keys: [KeyInformation], under prefix: String
+    ) -> [(key: String, value: String)] {
+        keys.flatMap { key -> [(key: String, value: String)] in
+            let name = prefix + key.name
+            let value = node[key.name]
+            if key.isList {
+                return (value?.items ?? []).flatMap { item in
+                    identityLines(of: item, key.children, under: "\(name).\(item["name"]?.scalarText ?? "").")
+                }
+            }
+            if let value, !key.children.isEmpty { return identityLines(of: value, key.children, under: "\(name).") }
+            let unset = "not set (\(key.unset ?? ""))"
+            switch key.resume {
+            case .free: return []
+            case .fixed: return [(name, value?.yamlFlow ?? unset)]
+            case .location:
+                let tail = value?.scalarText?.split(separator: "/").suffix(2).joined(separator: "/")
+                return [(name, tail ?? unset)]
+            }
+        }
+    }
+}

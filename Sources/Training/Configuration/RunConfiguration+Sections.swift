@@ -1,0 +1,147 @@
+import Metrics
+
+extension RunConfiguration {
+    /// What a step takes.
+    public struct Batch: Sendable, Equatable, ConfigurationSection {
+        /// Examples of all tasks in a step.
+        public var size = 32
+        public var shards = Shards.count(8)
+        /// Tokens of an example, special tokens included; longer ones are cut.
+        public var maxLength = 128
+
+        public init() {}
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("size", \.size, .atLeast(1), help: "examples of all tasks in a step"),
+            .value("shards", \.shards, help: "canonical shards of a step; auto: the fewest from 8 that suit the ranks"),
+            .value("max_length", \.maxLength, .atLeast(3), help: "tokens of an example, special tokens included"),
+        ]
+    }
+
+    /// How often the examples of each task are drawn.
+    public struct Sampling: Sendable, Equatable, ConfigurationSection {
+        public enum Strategy: String, ConfigurationChoice {
+            /// As often as the task has examples.
+            case proportional
+            /// As often as its number of examples to the power of 1 ÷ temperature (Arivazhagan et al. 2019).
+            case temperature
+        }
+
+        public var strategy = Strategy.proportional
+        /// 1 is proportional; the greater, the more even. Only the temperature strategy looks at it.
+        public var temperature = 2.0
+
+        public init() {}
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("strategy", \.strategy, help: "by task size, or by task size to the power of 1 / temperature"),
+            .value("temperature", \.temperature, .above(0), help: "of the temperature strategy; greater is more even"),
+        ]
+    }
+
+    /// How the tasks' losses are added up.
+    public struct Weighting: Sendable, Equatable, ConfigurationSection {
+        public enum Strategy: String, ConfigurationChoice {
+            /// By the tasks' own `weight`.
+            case `static`
+        }
+
+        public enum Reduction: String, ConfigurationChoice {
+            /// The sum of the tasks' mean losses.
+            case taskMean = "task_mean"
+            /// The mean over all examples of the step.
+            case exampleMean = "example_mean"
+        }
+
+        public var strategy = Strategy.static
+        public var reduction = Reduction.taskMean
+
+        public init() {}
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("strategy", \.strategy, help: "static: each task by its own weight"),
+            .value("reduction", \.reduction, help: "every task counts the same, or every example does"),
+        ]
+    }
+
+    /// AdamW.
+    public struct Optimizer: Sendable, Equatable, ConfigurationSection {
+        /// The greatest of the schedule.
+        public var learningRate = 2.0e-5
+        public var weightDecay = 0.01
+        public var beta1 = 0.9
+        public var beta2 = 0.999
+        public var epsilon = 1.0e-8
+        /// Longer gradients are scaled down to it.
+        public var maxGradientNorm = 1.0
+
+        public init() {}
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("learning_rate", \.learningRate, .above(0), help: "the greatest of the schedule"),
+            .value("weight_decay", \.weightDecay, .atLeast(0), help: "not of biases and layer norms"),
+            .value("beta1", \.beta1, .within(0..<1), help: "decay of the first moment"),
+            .value("beta2", \.beta2, .within(0..<1), help: "decay of the second moment"),
+            .value("epsilon", \.epsilon, .above(0), help: "added to the root of the second moment"),
+            .value("max_gradient_norm", \.maxGradientNorm, .above(0), help: "longer gradients are scaled down to it"),
+        ]
+    }
+
+    /// The learning rate's course over the run.
+    public struct Schedule: Sendable, Equatable, ConfigurationSection {
+        /// After the warmup.
+        public enum Kind: String, ConfigurationChoice {
+            /// Falls to 0 at the last step.
+            case linear
+            case constant
+            /// Falls to 0 at the last step along half a cosine.
+            case cosine
+        }
+
+        public var kind = Kind.linear
+        public var warmup = Warmup.fraction(0.1)
+
+        public init() {}
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("kind", \.kind, help: "what follows the warmup"),
+            .value("warmup", \.warmup, help: "linear from 0: a fraction of all steps, or a number of steps"),
+        ]
+    }
+
+    /// Looking at the tasks on the way.
+    public struct Evaluation: Sendable, Equatable, ConfigurationSection {
+        public enum Split: String, ConfigurationChoice {
+            case dev, test
+        }
+
+        /// In steps; the last step is always evaluated.
+        public var every = 200
+        public var split = Split.dev
+        /// What decides which checkpoint is best.
+        public var best = Criterion(task: nil, score: .accuracy)
+
+        public init() {}
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("every", \.every, .atLeast(1), help: "steps; the last step is always evaluated"),
+            .value("split", \.split, help: "which file of each task"),
+            .value("best", \.best, help: "decides which checkpoint is kept as the best"),
+        ]
+    }
+
+    /// Saving on the way.
+    public struct Checkpoint: Sendable, Equatable, ConfigurationSection {
+        /// In steps; the last step is always saved.
+        public var every = 200
+        /// So many of the newest are kept, beside the best.
+        public var keep = 3
+
+        public init() {}
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("every", \.every, .atLeast(1), help: "steps; the last step is always saved"),
+            .value("keep", \.keep, .atLeast(1), help: "so many of the newest, beside the best"),
+        ]
+    }
+}

@@ -1,0 +1,59 @@
+extension RunConfiguration {
+    /// A task: where its examples are, what their columns are called, and what it weighs.
+    public struct TaskEntry: Sendable, Equatable, ConfigurationSection {
+        /// Letters, digits, `_` and `-`: it becomes part of tensor names. Not `mean`, which names the mean over tasks.
+        public var name = ""
+        public var train = DataLocation.file("")
+        public var dev: DataLocation?
+        public var test: DataLocation?
+        public var text = TextColumns(first: "text")
+        public var label = "label"
+        /// In the order of the classes. Nil: as found in `train`, sorted.
+        public var labels: [String]?
+        /// Of the task's loss.
+        public var weight = 1.0
+        /// Train on so many examples, drawn with the seed. Nil: all.
+        public var limit: Int?
+        public var badRows = BadRows.fail
+
+        public init() {}
+
+        /// What happens to a row of a data file that cannot be read.
+        public enum BadRows: String, ConfigurationChoice {
+            /// The run ends before it begins, with file and line.
+            case fail
+            /// The row is left out, counted and reported.
+            case skip
+        }
+
+        static let keys: [ConfigurationKey<Self>] = [
+            .value("name", \.name, validName, example: "books", help: "letters, digits, _ and -, not mean"),
+            .value(
+                "train", \.train, example: "train.tsv", resume: .location,
+                help: "TSV, CSV or JSON Lines, also gzipped, relative to this file"),
+            .optional("dev", \.dev, unset: "not evaluated on dev", resume: .free, help: "as train"),
+            .optional("test", \.test, unset: "not evaluated on test", resume: .free, help: "as train"),
+            .value("text", \.text, help: "column of the text, or [first, second] for pairs"),
+            .value("label", \.label, help: "column of the label"),
+            .optional("labels", \.labels, validLabels, unset: "as found in train, sorted", help: "in class order"),
+            .value("weight", \.weight, .above(0), help: "of the task's loss"),
+            .optional(
+                "limit", \.limit, .atLeast(1), unset: "all", help: "so many training examples, drawn with the seed"),
+            .value("bad_rows", \.badRows, help: "a row that cannot be read ends the run, or is left out and counted"),
+        ]
+
+        private static let validName = ConfigurationCheck<String>(
+            text: " of letters, digits, _ and - (it becomes part of tensor names), and not mean"
+        ) { name in
+            let isWord = name.unicodeScalars.allSatisfy { scalar in
+                ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
+                    || scalar == "_" || scalar == "-"
+            }
+            return isWord && !name.isEmpty && name != "mean"
+        }
+
+        private static let validLabels = ConfigurationCheck<[String]>(text: ", two labels or more, no two the same") {
+            $0.count >= 2 && Set($0).count == $0.count
+        }
+    }
+}

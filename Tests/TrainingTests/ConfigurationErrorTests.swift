@@ -1,0 +1,130 @@
+import Testing
+import Training
+
+struct ConfigurationErrorTests {
+    /// A configuration whose line 2 is the given text.
+    private func problem(_ line: String) -> String {
+        problems(minimal + line + "\n").joined(separator: " | ")
+    }
+
+    @Test(arguments: [
+        ("optimizer: {learning_rat: 1}", "optimizer.learning_rat", "optimizer.learning_rate"),
+        ("optimiser: {}", "optimiser", "optimizer"),
+        ("learning_rate: 1.0e-5", "learning_rate", "optimizer.learning_rate"),
+        ("batch_size: 8", "batch_size", "batch.size"),
+        ("epoch: 3", "epoch", "epochs"),
+        ("batch: {learning_rate: 3}", "batch.learning_rate", "optimizer.learning_rate"),
+    ])
+    func unknownKeysNameTheNearest(line: String, key: String, nearest: String) {
+        #expect(problem(line) == "run.yaml:2: unknown key \(key); the nearest valid key is \(nearest)")
+    }
+
+    @Test func keysOfTasksAreCalledByTheTask() {
+        #expect(
+            problems("tasks:\n  - name: books\n    train: a\n    labe: b\n") == [
+                "run.yaml:4: unknown key tasks.books.labe; the nearest valid key is tasks.books.label"
+            ])
+    }
+
+    @Test func farFetchedKeysListTheValidOnes() {
+        #expect(
+            problem("checkpoint: {zzzz: 1}")
+                == "run.yaml:2: unknown key checkpoint.zzzz; "
+                + "the nearest valid key is checkpoint.keep, out of every or keep")
+    }
+
+    @Test(arguments: [
+        ("batch: {size: 0}", "batch.size is 0, but must be an integer of at least 1"),
+        ("batch: {size: 1.5}", "batch.size is 1.5, but must be an integer of at least 1"),
+        ("batch: {size: \"8\"}", "batch.size is the text \"8\", but must be an integer of at least 1"),
+        ("batch: {size: 010}", "batch.size is 010, but must be an integer of at least 1"),
+        ("batch: {size: }", "batch.size is empty, but must be an integer of at least 1"),
+        ("batch: {shards: 0}", "batch.shards is 0, but must be auto or an integer of at least 1"),
+        ("batch: 7", "batch is 7, but must be a mapping with keys out of size, shards or max_length"),
+        ("optimizer: {learning_rate: 0}", "optimizer.learning_rate is 0, but must be a number above 0.0"),
+        ("optimizer: {learning_rate: [1]}", "optimizer.learning_rate is a list, but must be a number above 0.0"),
+        ("optimizer: {epsilon: .inf}", "optimizer.epsilon is .inf, but must be a number above 0.0"),
+        ("dropout: 1", "dropout is 1, but must be a number of at least 0.0 and below 1.0"),
+        (
+            "schedule: {warmup: 1.5}",
+            "schedule.warmup is 1.5, but must be a fraction of all steps from 0 to below 1, or an integer number of steps"
+        ),
+        ("precision: fp16", "precision is fp16, but must be fp32 or bf16"),
+        ("seed: -1", "seed is -1, but must be an integer from 0 to 18446744073709551615"),
+        (
+            "evaluation: {best: mean.f1}",
+            "evaluation.best is mean.f1, but must be mean or a task, a point, and loss, accuracy, macro_f1, macro_recall "
+                + "or matthews"
+        ),
+        ("steps: -1", "steps is -1, but must be an integer of at least 0"),
+    ])
+    func valuesAreChecked(line: String, message: String) {
+        #expect(problem(line) == "run.yaml:2: \(message)")
+    }
+
+    @Test func theCriterionNamesATaskThatIsEvaluated() {
+        #expect(
+            problem("evaluation: {best: book.accuracy}")
+                == "run.yaml:2: evaluation.best is book.accuracy, but there is no task book; the nearest is books")
+        #expect(
+            problem("evaluation: {best: books.accuracy}")
+                == "run.yaml:2: evaluation.best is books.accuracy, but task books has no dev file to evaluate on "
+                + "(evaluation.split)")
+    }
+
+    @Test func tasksAreChecked() {
+        #expect(
+            problems("tasks:\n  - {name: a.b, train: x}\n  - {train: x}\n  - {name: c}\n") == [
+                "run.yaml:2: tasks.a.b.name is a.b, but must be text of letters, digits, _ and - "
+                    + "(it becomes part of tensor names), and not mean",
+                "run.yaml:3: tasks.1 needs the key name: letters, digits, _ and -, not mean",
+                "run.yaml:4: tasks.c needs the key train: TSV, CSV or JSON Lines, also gzipped, relative to this file",
+            ])
+        #expect(
+            problems("tasks:\n  - {name: a, train: x}\n  - name: a\n    train: x\n") == [
+                "run.yaml:3: another task is called a already"
+            ])
+        #expect(problems("seed: 1\n") == ["run.yaml:1: tasks needs at least one task with name and train"])
+        #expect(problems("tasks: []\n") == ["run.yaml:1: tasks needs at least one task with name and train"])
+        #expect(problems("tasks: books\n") == ["run.yaml:1: tasks is books, but must be a list"])
+        #expect(
+            problems("tasks: [{name: a, train: x, labels: [p, p]}]\n") == [
+                "run.yaml:1: tasks.a.labels is a list, but must be a list, each item text, two labels or more, "
+                    + "no two the same"
+            ])
+    }
+
+    @Test func allProblemsAreToldAtOnce() {
+        #expect(problems("tasks: []\nsed: 1\nbatch: {size: 0}\nsteps: 1\nepochs: 1\n").count == 4)
+        #expect(
+            problems(minimal + "steps: 1\nepochs: 1\n") == [
+                "run.yaml:2: steps and epochs are both given; keep one of them"
+            ])
+    }
+
+    @Test func brokenYAMLNamesItsLine() {
+        #expect(problems("") == ["run.yaml: is empty; it needs at least a list of tasks"])
+        #expect(problems("# nothing\n") == ["run.yaml: is empty; it needs at least a list of tasks"])
+        #expect(
+            problem("seed: 1\nseed: 2")
+                == "run.yaml:2: key seed is given more than once in the same place; this is the first")
+        #expect(problem("a: b: c").hasPrefix("run.yaml:2: not valid YAML: "))
+        #expect(problem("batch:\n\tsize: 1") == "run.yaml:3: not valid YAML: indent with spaces, not tabs")
+        #expect(problem("batch: [").hasPrefix("run.yaml:3: not valid YAML: "))
+        #expect(problem("seed: \u{1}").hasPrefix("run.yaml:2: not valid YAML: "))
+        #expect(problem("--- {}").hasPrefix("run.yaml:2: not valid YAML: "))
+        #expect(problem("? [a]\n: 1") == "run.yaml:2: a key must be a word, not a list or a mapping")
+        #expect(problem("seed: *nothing").hasPrefix("run.yaml:2: not valid YAML: "))
+    }
+
+    @Test func hostileFilesAreRefused() {
+        #expect(
+            problem("a: " + String(repeating: "[", count: 500_000)) == "run.yaml:2: values are nested more than 32 deep"
+        )
+        #expect(problem(String(repeating: "- ", count: 500_000)) == "run.yaml:2: values are nested more than 32 deep")
+        let laughs = (1...30).map { "a\($0): &a\($0) [*a\($0 - 1), *a\($0 - 1), *a\($0 - 1)]\n" }.joined()
+        #expect(
+            problems("a0: &a0 [x]\n" + laughs).last?
+                .hasSuffix("the document is too large or too deep for a configuration") == true)
+    }
+}
