@@ -66,6 +66,17 @@ let package = Package(
         .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: common),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], swiftSettings: common),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: common),
+        .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: common),
+        .testTarget(
+            name: "KernelsTests", dependencies: ["Kernels", "LinearAlgebra", "Checkpoints"], swiftSettings: common),
+        .testTarget(
+            name: "OptimizationTests", dependencies: ["Optimization", "LinearAlgebra", "Checkpoints"],
+            swiftSettings: common),
+        .testTarget(
+            name: "DataParallelTests", dependencies: ["DataParallel", "LinearAlgebra", "MPI"], swiftSettings: common),
+        .testTarget(
+            name: "MultiTaskBERTTests", dependencies: ["MultiTaskBERT", "LinearAlgebra", "Checkpoints"],
+            swiftSettings: common),
         .testTarget(name: "TaskDataTests", dependencies: ["TaskData"], swiftSettings: common),
         .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: common),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: common),

@@ -59,7 +59,7 @@ public struct BERTConfiguration: Sendable, Equatable {
 
     /// - Parameter source: what errors call the text.
     public init(json: Data, source: String) throws {
-        guard let keys = try? JSONSerialization.jsonObject(with: json) as? [String: Any] else {
+        guard let keys = try? JSONDecoder().decode([String: JSONValue].self, from: json) else {
             throw ModelError("\(source): this is not a JSON object")
         }
         let reader = KeyReader(keys: keys, source: source)
@@ -77,7 +77,7 @@ public struct BERTConfiguration: Sendable, Equatable {
         hiddenDropout = try reader.probability("hidden_dropout_prob", hiddenDropout)
         attentionDropout = try reader.probability("attention_probs_dropout_prob", attentionDropout)
         classifierDropout = try reader.probability("classifier_dropout", hiddenDropout)
-        paddingID = Int(try reader.number("pad_token_id", 0, in: 0...Double(vocabularySize - 1)))
+        paddingID = Int(try reader.number("pad_token_id", Double(paddingID), in: 0...Double(vocabularySize - 1)))
         guard hiddenSize % attentionHeadCount == 0 else {
             throw ModelError(
                 "\(source): hidden_size \(hiddenSize) is no multiple of num_attention_heads \(attentionHeadCount)")
@@ -85,64 +85,65 @@ public struct BERTConfiguration: Sendable, Equatable {
     }
 
     /// The keys that `init(json:)` reads, for a `config.json` of our own.
-    public var json: [String: Any] {
-        [
-            "model_type": "bert", "architectures": ["BertModel"], "vocab_size": vocabularySize, "hidden_size": hiddenSize,
-            "num_hidden_layers": layerCount, "num_attention_heads": attentionHeadCount,
-            "intermediate_size": intermediateSize, "max_position_embeddings": maximumLength,
-            "type_vocab_size": tokenTypeCount, "hidden_act": activation.rawValue,
-            "layer_norm_eps": Self.decimal(layerNormEpsilon), "initializer_range": initializerRange,
-            "hidden_dropout_prob": Self.decimal(hiddenDropout),
-            "attention_probs_dropout_prob": Self.decimal(attentionDropout),
-            "classifier_dropout": Self.decimal(classifierDropout), "position_embedding_type": "absolute",
-            "pad_token_id": paddingID,
+    public var json: [String: JSONValue] {
+        func decimal(_ value: Float) -> JSONValue { .number(Double("\(value)") ?? Double(value)) }
+        func size(_ value: Int) -> JSONValue { .number(Double(value)) }
+        return [
+            "model_type": .string("bert"), "architectures": .array([.string("BertModel")]),
+            "vocab_size": size(vocabularySize), "hidden_size": size(hiddenSize), "num_hidden_layers": size(layerCount),
+            "num_attention_heads": size(attentionHeadCount), "intermediate_size": size(intermediateSize),
+            "max_position_embeddings": size(maximumLength), "type_vocab_size": size(tokenTypeCount),
+            "hidden_act": .string(activation.rawValue), "layer_norm_eps": decimal(layerNormEpsilon),
+            "initializer_range": .number(initializerRange), "hidden_dropout_prob": decimal(hiddenDropout),
+            "attention_probs_dropout_prob": decimal(attentionDropout),
+            "classifier_dropout": decimal(classifierDropout), "position_embedding_type": .string("absolute"),
+            "pad_token_id": size(paddingID), "dtype": .string("float32"),
         ]
     }
-
-    /// The shortest decimal that is this `Float`, as a number that JSON writes just so.
-    private static func decimal(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
 }
 
 /// Reads typed values by key and says what is wrong with a wrong one.
 private struct KeyReader {
-    let keys: [String: Any]
+    let keys: [String: JSONValue]
     let source: String
 
     func refuseUnlessBERT() throws {
-        let demands: [(key: String, allowed: [String], meaning: String)] = [
-            ("model_type", ["bert"], "the model type"),
-            ("position_embedding_type", ["absolute"], "the kind of position embedding"),
+        let demands: [(key: String, allowed: String, meaning: String)] = [
+            ("model_type", "bert", "the model type"),
+            ("position_embedding_type", "absolute", "the kind of position embedding"),
         ]
         for (key, allowed, meaning) in demands {
-            guard let value = keys[key], !(value is NSNull) else { continue }
-            guard let text = value as? String, allowed.contains(text) else {
-                throw ModelError("\(source): \(key) is \(value): \(meaning) must be \(allowed.joined(separator: " or "))")
+            guard let value = present(key) else { continue }
+            if value != .string(allowed) {
+                throw ModelError("\(source): \(key) is \(value.text): \(meaning) must be \"\(allowed)\"")
             }
         }
-        for key in ["is_decoder", "add_cross_attention", "is_encoder_decoder"] where (keys[key] as? Bool) == true {
+        for key in ["is_decoder", "add_cross_attention", "is_encoder_decoder"] where keys[key] == .bool(true) {
             throw ModelError("\(source): \(key) is true: only encoders can be fine-tuned here")
         }
-        if let pruned = keys["pruned_heads"] as? [String: Any], !pruned.isEmpty {
+        if case .object(let pruned)? = keys["pruned_heads"], !pruned.isEmpty {
             throw ModelError("\(source): pruned_heads is not empty: models with pruned attention heads are not supported")
         }
-        if let size = keys["embedding_size"] as? NSNumber, let hidden = keys["hidden_size"] as? NSNumber, size != hidden {
-            throw ModelError("\(source): embedding_size \(size) differs from hidden_size \(hidden): this is not a plain BERT")
+        if let size = present("embedding_size"), size != keys["hidden_size"] {
+            throw ModelError("\(source): embedding_size \(size.text) differs from hidden_size: this is not a plain BERT")
         }
     }
 
     func number(_ key: String, _ fallback: Double, in range: ClosedRange<Double>) throws -> Double {
-        guard let value = keys[key], !(value is NSNull) else { return fallback }
-        guard let number = value as? NSNumber, !(value is Bool), range.contains(number.doubleValue) else {
+        guard let value = present(key) else { return fallback }
+        guard case .number(let number) = value, range.contains(number) else {
             throw ModelError(
-                "\(source): \(key) is \(value): it must be a number from \(range.lowerBound) to \(range.upperBound)")
+                "\(source): \(key) is \(value.text): it must be a number from \(range.lowerBound) to \(range.upperBound)")
         }
-        return number.doubleValue
+        return number
     }
 
     func size(_ key: String, _ fallback: Int, atMost limit: Int = 10_000_000) throws -> Int {
         let value = try number(key, Double(fallback), in: 1...Double(limit))
-        guard value == value.rounded() else { throw ModelError("\(source): \(key) is \(value): it must be a whole number") }
-        return Int(value)
+        guard let whole = Int(exactly: value) else {
+            throw ModelError("\(source): \(key) is \(value): it must be a whole number")
+        }
+        return whole
     }
 
     func probability(_ key: String, _ fallback: Float) throws -> Float {
@@ -150,13 +151,17 @@ private struct KeyReader {
     }
 
     func activation(_ key: String, _ fallback: Activation) throws -> Activation {
-        guard let value = keys[key], !(value is NSNull) else { return fallback }
+        guard let value = present(key) else { return fallback }
         // Hugging Face knows the tanh form under three names.
         let names = ["gelu_pytorch_tanh": "gelu_new", "gelu_fast": "gelu_new"]
-        guard let text = value as? String, let activation = Activation(rawValue: names[text] ?? text) else {
+        guard case .string(let text) = value, let activation = Activation(rawValue: names[text] ?? text) else {
             let known = Activation.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ModelError("\(source): \(key) is \(value): it must be one of \(known)")
+            throw ModelError("\(source): \(key) is \(value.text): it must be one of \(known)")
         }
         return activation
+    }
+
+    private func present(_ key: String) -> JSONValue? {
+        if let value = keys[key], value != .null { value } else { nil }
     }
 }

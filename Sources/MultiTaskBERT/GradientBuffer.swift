@@ -31,7 +31,7 @@ public final class GradientBuffer: @unchecked Sendable {
     func markTouched(_ rows: [[Int32]]) { touchedRows = rows }
 
     /// Adds the gradient of the shards that follow this buffer's in the tree.
-    func add(_ other: GradientBuffer) {
+    package func add(_ other: GradientBuffer) {
         for index in tables.indices {
             let own = Set(touchedRows[index])
             for row in other.touchedRows[index] {

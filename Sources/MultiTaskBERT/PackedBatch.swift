@@ -21,16 +21,16 @@ public struct PackedBatch: Sendable {
     }
 
     /// The number of each shard, which keys its dropout.
-    let shardNumbers: [Int]
+    package let shardNumbers: [Int]
     /// [shards + 1], in tokens.
-    let shardOffsets: [Int]
+    package let shardOffsets: [Int]
     /// [shards + 1], in sequences.
-    let shardSequences: [Int]
+    package let shardSequences: [Int]
     /// [sequences + 1], in tokens.
-    let sequenceOffsets: [Int]
-    let rows: EmbeddingRows
-    let tasks: [Int]
-    let labels: [Int]
+    package let sequenceOffsets: [Int]
+    package let rows: EmbeddingRows
+    package let tasks: [Int]
+    package let labels: [Int]
 
     public var tokenCount: Int { rows.words.count }
     public var sequenceCount: Int { tasks.count }
@@ -63,14 +63,14 @@ public struct PackedBatch: Sendable {
     }
 
     /// One shard's place in the batch.
-    struct Shard {
+    package struct Shard {
         let index: Int
-        let number: Int
+        package let number: Int
         let tokens: Range<Int>
-        let sequences: Range<Int>
+        package let sequences: Range<Int>
     }
 
-    var shards: [Shard] {
+    package var shards: [Shard] {
         shardNumbers.indices.map {
             Shard(
                 index: $0, number: shardNumbers[$0], tokens: shardOffsets[$0]..<shardOffsets[$0 + 1],

@@ -1,0 +1,97 @@
+import Checkpoints
+import LinearAlgebra
+
+/// Reading a model's parameters from tensors in Hugging Face layout.
+extension ModelShape {
+    /// What the tensors are expected to hold.
+    public enum WeightSource: Sendable {
+        /// An encoder: classification heads and a pooler that are not there are initialised.
+        case encoder(seed: UInt64)
+        /// A whole model with all its classification heads.
+        case checkpoint
+    }
+
+    /// Fills the flat buffer straight from the file's mapped pages, without a second copy.
+    ///
+    /// Names count with or without the `bert.` prefix, and layer normalisations under their old names `gamma` and `beta`.
+    ///
+    /// - Parameters:
+    ///   - parameters: the flat buffer; overwritten.
+    ///   - note: called with a line for the user where something was initialised or left out.
+    /// - Throws: `ModelError` that names every missing, surplus and ill-shaped tensor at once; a `TensorFileError` of the file.
+    public func loadParameters(
+        from source: any TensorSource, file: String, as kind: WeightSource, into parameters: VectorView,
+        note: (String) -> Void
+    ) throws {
+        var available: [String: String] = [:]
+        var (problems, ignored): ([String], [String]) = ([], [])
+        for stored in source.names {
+            let name = Self.currentName(of: stored)
+            if Self.belongsToOtherHeads(name) || (name.hasPrefix("classifiers.") && layout.tensor(name) == nil) {
+                ignored.append(stored)
+            } else if layout.tensor(name) == nil {
+                problems.append("surplus tensor \(stored)")
+            } else if let other = available.updateValue(stored, forKey: name) {
+                problems.append("\(stored) and \(other) are the same tensor under two names")
+            }
+        }
+        var initialized: Set<String> = []
+        for tensor in layout.tensors {
+            guard let stored = available[tensor.name] else {
+                if case .encoder = kind, Self.mayBeMissing(tensor.name) {
+                    initialized.insert(tensor.name)
+                } else {
+                    problems.append("missing tensor \(tensor.name)")
+                }
+                continue
+            }
+            let shape = try source.shape(of: stored)
+            if shape != tensor.shape {
+                problems.append("\(stored) has the shape \(shape), the configuration asks for \(tensor.shape)")
+            }
+        }
+        guard problems.isEmpty else {
+            throw ModelError("\(file) does not fit its config.json:\n  " + problems.sorted().joined(separator: "\n  "))
+        }
+        parameters.fill(0)
+        for tensor in layout.tensors where !initialized.contains(tensor.name) {
+            try source.readFloats(
+                available[tensor.name] ?? tensor.name,
+                into: UnsafeMutableBufferPointer(rebasing: parameters.buffer[tensor.range]))
+        }
+        if case .encoder(let seed) = kind { initialize(parameters, seed: seed, only: initialized) }
+        if initialized.contains("bert.pooler.dense.weight") {
+            note("\(file) has no pooler: a new one was initialised at random; expect to train it for longer")
+        }
+        if !ignored.isEmpty {
+            note("\(file): \(ignored.count) tensors of other heads were left out (\(ignored.sorted()[0]), …)")
+        }
+    }
+
+    /// The name that the layout uses for a stored tensor.
+    private static func currentName(of stored: String) -> String {
+        var name = stored
+        let ownPrefixes = ["bert.", "classifiers.", "cls.", "classifier."]
+        if !ownPrefixes.contains(where: name.hasPrefix) { name = "bert." + name }
+        if name.hasSuffix("LayerNorm.gamma") { name = name.dropLast(5) + "weight" }
+        if name.hasSuffix("LayerNorm.beta") { name = name.dropLast(4) + "bias" }
+        return name
+    }
+
+    /// Tensors of pre-training heads and of single-task classifiers, and a table of consecutive numbers that some files carry.
+    private static func belongsToOtherHeads(_ name: String) -> Bool {
+        name.hasPrefix("cls.") || name.hasPrefix("classifier.") || name == "bert.embeddings.position_ids"
+    }
+
+    private static func mayBeMissing(_ name: String) -> Bool {
+        name.hasPrefix("classifiers.") || name.hasPrefix("bert.pooler.")
+    }
+
+    /// The tensors of a checkpoint, in the order of the layout, named as Hugging Face names them.
+    public var savedTensors: [SafetensorsWriter.Tensor] { layout.tensors.map { .init($0.name, shape: $0.shape) } }
+}
+
+extension VectorView {
+    /// The elements for functions of the standard library.
+    var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
+}
