@@ -30,7 +30,8 @@ Examples:
   ./run.sh train Configs/reviews.yaml -n 4 --set epochs=1 --set model=path/to/encoder
   echo "not bad at all" | ./run.sh predict runs/reviews/checkpoints/best --task books
 
-Environment: MPIRUN_OPTIONS holds further words for mpirun, such as "--hostfile Cluster/hostfile".
+Environment: MPIRUN_OPTIONS holds further words for mpirun, such as "--bind-to none" where two runs share a machine.
+Several machines: Cluster/README.md.
 TXT
 }
 
@@ -90,12 +91,12 @@ require_swift() {
 quiet_build() { # ARGUMENTS of swift build
     local log=$root/.build/run.sh.log
     mkdir -p "$root/.build"
-    [[ -d $root/.build/checkouts && -e $program ]] || say "Building mtbert-dist; the first time takes a few minutes…"
+    if [[ -e $program ]]; then say "Building…"; else say "Building; the first time takes a few minutes…"; fi
     if ! swift build --package-path "$root" -c release "$@" >"$log" 2>&1; then
         cat "$log" >&2
         fail 1 "the build failed; this output is in $log"
     fi
-    grep -E '^(/.*)?warning:' "$log" >&2 || true
+    grep -E '^(/.*)?warning:' "$log" | grep -v '/\.build/checkouts/' >&2 || true
 }
 
 build_program() {
@@ -209,20 +210,31 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
     done
     build_program
     prepare_launcher "$ranks" "$threads"
-    say "${launcher[*]} mtbert-dist $subcommand ${arguments[*]}"
+    local command=(mtbert-dist "$subcommand" "${arguments[@]}")
+    say "${launcher[*]} ${command[*]}"
 
     set -m
-    "${launcher[@]}" "$program" "$subcommand" "${arguments[@]}" </dev/null &
-    local job=$! code=0
-    trap 'kill -USR1 $job 2>/dev/null; trap "kill -TERM $job 2>/dev/null" INT TERM HUP' INT TERM HUP
+    "${launcher[@]}" "$program" "${command[@]:1}" </dev/null &
+    local job=$! code=0 signals=0
+    trap 'signals=$((signals + 1)); stop_job $job $signals' INT TERM HUP
     while kill -0 $job 2>/dev/null; do wait $job || true; done
     wait $job || code=$?
+    ((signals < 2)) || return $code
     case $code in
     0 | 64 | 65 | 70 | 75) ;;
     13[0-9] | 14[0-9] | 15[0-9]) say "run.sh: a rank was ended by signal $((code - 128)) ($(kill -l $((code - 128))))" ;;
     *) say "run.sh: mpirun ended with $code; for its own words, run the line above without --quiet" ;;
     esac
     return $code
+}
+
+stop_job() { # PROCESS HOW_OFTEN_ASKED
+    if (($2 > 1)); then
+        kill -TERM "$1" 2>/dev/null || true
+    else
+        say "run.sh: stopping after a checkpoint; once more stops at once"
+        kill -USR1 "$1" 2>/dev/null || true
+    fi
 }
 
 # The kernels that OpenBLAS would not choose by itself on a processor it does not know.
@@ -252,11 +264,13 @@ run_tests() {
     if in_container && ! may_trace; then export OMPI_MCA_btl_vader_single_copy_mechanism=none; fi
 
     swift test --package-path "$root" -c release --skip-build --disable-xctest "$@" 2>&1 | tee "$log" || code=$?
-    if grep -qE '^.{0,4}(Test|Suite) .* skipped' "$log"; then
-        printf '\nSkipped:\n'
-        sed -nE 's/^.{0,4}((Test|Suite) .*) skipped(: "(.*)")?\.?$/  \1: \4/p' "$log"
-    fi
+    summarize "Skipped" "$(sed -nE 's/^.{0,4}((Test|Suite) .*) skipped(: "(.*)")?\.?$/\1: \4/p' "$log")"
+    summarize "Failed" "$(sed -nE 's/^.{0,4}(Test .*) recorded an issue (.*)$/\1 \2/p' "$log")"
     return $code
+}
+
+summarize() { # HEADING LINES
+    [[ -z $2 ]] || printf '\n%s:\n%s\n' "$1" "$2"
 }
 
 run_check() {
