@@ -127,7 +127,7 @@ physical_cores() {
 
 # Whole processors that the control group (version 2, then 1) grants; nothing where it sets no limit.
 processor_quota() {
-    local group
+    local controllers group
     while IFS=: read -r _ controllers group; do
         if [[ -z $controllers ]]; then
             while :; do
@@ -141,7 +141,7 @@ processor_quota() {
             done
         fi
     done < <(cat /proc/self/cgroup 2>/dev/null) |
-        awk '$1 > 0 && $2 > 0 { n = int($1 / $2); n = n < 1 ? 1 : n; if (!least || n < least) least = n }
+        awk '$1 + 0 > 0 && $2 + 0 > 0 { n = int($1 / $2); n = n < 1 ? 1 : n; if (!least || n < least) least = n }
              END { if (least) print least }'
 }
 
