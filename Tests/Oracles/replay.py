@@ -69,15 +69,13 @@ def read_rows(path):
             yield from (dict(zip(header, line.split("\t"), strict=True)) for line in lines if line)
 
 
-def total_steps(config, tasks, plan_length):
+def total_steps(config, tasks):
+    """The length of the run, as the schedule needs it."""
     if config.get("steps") is not None:
         return config["steps"]
-    if any(task.get("limit") for task in config["tasks"]):
-        sys.exit("replay: epochs with limits leave the number of steps open here; run with `steps`")
-    examples = sum(len(task.rows) for task in tasks.values())
-    steps = math.ceil(float(config["epochs"]) * examples / config["batch"]["size"])
-    print(f"replay: {steps} steps in all by {config['epochs']} epochs of {examples} examples; {plan_length} in the plan")
-    return steps
+    limits = {task["name"]: task.get("limit") or math.inf for task in config["tasks"]}
+    examples = sum(min(len(task.rows), limits[task.name]) for task in tasks.values())
+    return math.ceil(float(config["epochs"]) * examples / config["batch"]["size"])
 
 
 def optimizer_of(model, settings):
@@ -146,9 +144,9 @@ def main():
     model = starting_model(arguments.start, tasks)
     settings, schedule = numbers(config["optimizer"]), numbers(config["schedule"])
     optimizer = optimizer_of(model, settings)
-    steps = total_steps(config, tasks, len(plan))
+    steps = total_steps(config, tasks)
     warmup = schedule["warmup"]
-    warmup_steps = int(warmup) if warmup >= 1 else math.ceil(round(warmup * steps, 9))
+    warmup_steps = int(warmup) if warmup >= 1 else math.ceil(warmup * steps)
     scheduler = SCHEDULES[schedule["kind"]](optimizer, warmup_steps, steps)
 
     worst = worst_rate = worst_norm = 0.0

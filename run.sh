@@ -1,0 +1,297 @@
+#!/usr/bin/env bash
+# Builds, runs, tests and checks mtbert-dist; `./run.sh help` tells how.
+set -euo pipefail
+
+root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+program=$root/.build/release/mtbert-dist
+readonly root program
+readonly unavailable=69 wrong_usage=64
+
+usage() {
+    cat <<'TXT'
+Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [options of `mtbert-dist train`]
+       ./run.sh build | test | check | bench [options] | help
+       ./run.sh evaluate | predict | inspect | … [options of that subcommand]
+
+  train    trains CONFIG (without one: the built-in demonstration) on -n ranks; by default as many as this
+           machine's cores allow, a power of two up to 8. More ranks than cores work too, only slower.
+           Ctrl-C or SIGTERM stops the run after a checkpoint; a second one stops it at once.
+  build    builds the program; a few minutes the first time
+  test     builds and runs every test, those under mpirun included
+  check    format, floors of the modules, file lengths and stray paths, then `test`
+  bench    measures the trainer on random data (-n RANKS as above; one by default)
+  help     this text; `./run.sh train --help` is the program's own
+
+Anything else is handed to the program as its subcommand. System packages that are missing are installed with
+apt-get where that is allowed; otherwise the line to run is printed.
+
+Examples:
+  ./run.sh
+  ./run.sh train Configs/reviews.yaml -n 4 --set epochs=1 --set model=path/to/encoder
+  echo "not bad at all" | ./run.sh predict runs/reviews/checkpoints/best --task books
+
+Environment: MPIRUN_OPTIONS holds further words for mpirun, such as "--bind-to none" where two runs share a machine.
+Several machines: Cluster/README.md.
+TXT
+}
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() { # CODE MESSAGE…
+    local code=$1
+    shift
+    say "run.sh: $*"
+    exit "$code"
+}
+
+# ---- What has to be there -------------------------------------------------------------------------------------------
+
+# The Debian packages of what is missing, one a line.
+missing_packages() {
+    command -v mpirun >/dev/null || echo openmpi-bin
+    if ! command -v pkg-config >/dev/null; then
+        printf '%s\n' pkg-config libopenmpi-dev libopenblas-dev zlib1g-dev
+        return
+    fi
+    pkg-config --exists mpi-c || echo libopenmpi-dev
+    pkg-config --exists openblas || echo libopenblas-dev
+    pkg-config --exists zlib || echo zlib1g-dev
+}
+
+install_missing_packages() {
+    local packages=() as_root=()
+    mapfile -t packages < <(missing_packages)
+    ((${#packages[@]})) || return 0
+    local line="apt-get install -y ${packages[*]}"
+    command -v apt-get >/dev/null || fail $unavailable "missing: Open MPI 4.1 or newer with mpirun, OpenBLAS and zlib," \
+        "known to pkg-config as mpi-c, openblas and zlib (in Debian: ${packages[*]})"
+    if ((EUID != 0)); then
+        if ! sudo -n true 2>/dev/null; then
+            fail $unavailable "missing: ${packages[*]}. Install with" $'\n\n'"  sudo $line"$'\n\n' "and run this again."
+        fi
+        as_root=(sudo -n)
+    fi
+    say "Installing ${packages[*]} with apt-get…"
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
+    "${apt[@]}" update >&2 || say "run.sh: apt-get update failed; going on with the package lists at hand"
+    "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >&2 ||
+        fail $unavailable "could not install ${packages[*]}. See the lines above, or run: $line"
+    mapfile -t packages < <(missing_packages)
+    ((${#packages[@]} == 0)) || fail $unavailable "still missing after $line: ${packages[*]}"
+}
+
+require_swift() {
+    command -v swift >/dev/null ||
+        fail $unavailable "no swift in PATH. Swift 6.0 or newer is needed (made with 6.3): https://www.swift.org/install"
+}
+
+# ---- Building -------------------------------------------------------------------------------------------------------
+
+# Runs a build quietly; its output is shown where it fails.
+quiet_build() { # ARGUMENTS of swift build
+    local log=$root/.build/run.sh.log
+    mkdir -p "$root/.build"
+    if [[ -e $program ]]; then say "Building…"; else say "Building; the first time takes a few minutes…"; fi
+    if ! swift build --package-path "$root" -c release "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        fail 1 "the build failed; this output is in $log"
+    fi
+    grep -E '^(/.*)?warning:' "$log" | grep -v '/\.build/checkouts/' >&2 || true
+}
+
+build_program() {
+    install_missing_packages
+    require_swift
+    local changed=("$root/Sources" "$root/Package.swift")
+    [[ -x $program && -z $(find "${changed[@]}" -newer "$program" -print -quit) ]] || quiet_build --product mtbert-dist
+}
+
+# ---- Cores and ranks ------------------------------------------------------------------------------------------------
+
+# Physical cores among the logical processors that this process may use.
+physical_cores() {
+    local ranges range cpu topology
+    ranges=$(awk '/^Cpus_allowed_list:/ { print $2 }' /proc/self/status 2>/dev/null || true)
+    [[ $ranges ]] || { nproc && return; }
+    for range in ${ranges//,/ }; do
+        for ((cpu = ${range%-*}; cpu <= ${range#*-}; cpu++)); do
+            topology=/sys/devices/system/cpu/cpu$cpu/topology
+            if [[ -r $topology/core_id ]]; then
+                echo "$(<"$topology/physical_package_id") $(<"$topology/core_id")"
+            else
+                echo "cpu $cpu"
+            fi
+        done
+    done | sort -u | wc -l
+}
+
+# Whole processors that the control group (version 2, then 1) grants; nothing where it sets no limit.
+processor_quota() {
+    local controllers group
+    while IFS=: read -r _ controllers group; do
+        if [[ -z $controllers ]]; then
+            while :; do
+                cat "/sys/fs/cgroup$group/cpu.max" 2>/dev/null || true
+                [[ $group && $group != / ]] || break
+                group=${group%/*}
+            done
+        elif [[ ,$controllers, == *,cpu,* ]]; then
+            for group in "$group" ""; do
+                paste -d ' ' "/sys/fs/cgroup/cpu$group"/cpu.cfs_{quota,period}_us 2>/dev/null || true
+            done
+        fi
+    done < <(cat /proc/self/cgroup 2>/dev/null) |
+        awk '$1 + 0 > 0 && $2 + 0 > 0 { n = int($1 / $2); n = n < 1 ? 1 : n; if (!least || n < least) least = n }
+             END { if (least) print least }'
+}
+
+# The options of mpirun for a number of ranks, into the array `launcher`.
+prepare_launcher() { # RANKS (0: as the cores allow) THREADS
+    local ranks=$1 threads=$2 cores quota
+    cores=$(physical_cores)
+    quota=$(processor_quota)
+    [[ $quota ]] && ((quota < cores)) && cores=$quota || quota=
+    if ((ranks == 0)); then
+        for ((ranks = 8; ranks > 1 && ranks * threads > cores; ranks /= 2)); do :; done
+    fi
+    # mpirun's own notices would bury the one sentence in which the program says what is wrong.
+    launcher=(mpirun --quiet -n "$ranks")
+    if ((ranks * threads > cores)); then
+        launcher+=(--oversubscribe --mca mpi_yield_when_idle 1 --bind-to none)
+    elif [[ $quota ]]; then
+        # Processors are shared with other control groups: the first ones are no better than others.
+        launcher+=(--oversubscribe --bind-to none)
+    else
+        # A rank's share of the cores, so that its helper threads have room.
+        launcher+=(--map-by "slot:PE=$((cores / ranks))" --bind-to core)
+    fi
+    if in_container && ! may_trace; then launcher+=(--mca btl_vader_single_copy_mechanism none); fi
+    local further=()
+    read -ra further <<<"${MPIRUN_OPTIONS:-}"
+    launcher+=("${further[@]}")
+    if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+}
+
+in_container() {
+    [[ -e /.dockerenv || -e /run/.containerenv || -n ${KUBERNETES_SERVICE_HOST:-} || -n ${container:-} ]]
+}
+
+# Whether a process may read another's memory (CAP_SYS_PTRACE), which Open MPI uses inside a host; it complains otherwise.
+may_trace() {
+    local capabilities
+    capabilities=$(awk '/^CapEff:/ { print $2 }' /proc/self/status)
+    (((16#$capabilities >> 19) & 1))
+}
+
+# ---- Verbs ----------------------------------------------------------------------------------------------------------
+
+whole_number() { # OPTION VALUE
+    [[ $2 =~ ^[1-9][0-9]*$ ]] || fail $wrong_usage "$1 wants a whole number above 0, not '$2'"
+}
+
+# Runs a subcommand on several ranks. mpirun stands in its own process group, so that Ctrl-C reaches this script alone,
+# which passes on what the program takes for "save and stop".
+run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
+    local ranks=$1 threads=1 subcommand=$2 arguments=()
+    shift 2
+    while (($#)); do
+        case $1 in
+        -n | -np | --ranks | --threads) (($# > 1)) || fail $wrong_usage "$1 wants a value" ;;
+        -h | --help) build_program && exec "$program" "$subcommand" --help ;;
+        esac
+        case $1 in
+        -n | -np | --ranks) ranks=$2 && whole_number "$1" "$2" && shift ;;
+        --ranks=*) ranks=${1#*=} && whole_number --ranks "$ranks" ;;
+        --threads) threads=$2 && whole_number "$1" "$2" && arguments+=("$1" "$2") && shift ;;
+        --threads=*) threads=${1#*=} && whole_number --threads "$threads" && arguments+=("$1") ;;
+        *) arguments+=("$1") ;;
+        esac
+        shift
+    done
+    build_program
+    prepare_launcher "$ranks" "$threads"
+    local command=(mtbert-dist "$subcommand" "${arguments[@]}")
+    say "${launcher[*]} ${command[*]}"
+
+    set -m
+    "${launcher[@]}" "$program" "${command[@]:1}" </dev/null &
+    local job=$! code=0 signals=0
+    trap 'signals=$((signals + 1)); stop_job $job $signals' INT TERM HUP
+    while kill -0 $job 2>/dev/null; do wait $job || true; done
+    wait $job || code=$?
+    ((signals < 2)) || return $code
+    case $code in
+    0 | 64 | 65 | 70 | 75) ;;
+    13[0-9] | 14[0-9] | 15[0-9]) say "run.sh: a rank was ended by signal $((code - 128)) ($(kill -l $((code - 128))))" ;;
+    *) say "run.sh: mpirun ended with $code; for its own words, run the line above without --quiet" ;;
+    esac
+    return $code
+}
+
+stop_job() { # PROCESS HOW_OFTEN_ASKED
+    if (($2 > 1)); then
+        kill -TERM "$1" 2>/dev/null || true
+    else
+        say "run.sh: stopping after a checkpoint; once more stops at once"
+        kill -USR1 "$1" 2>/dev/null || true
+    fi
+}
+
+# The kernels that OpenBLAS would not choose by itself on a processor it does not know.
+openblas_core_type() {
+    local flags
+    flags=" $(awk -F: '/^flags/ { print $2; exit }' /proc/cpuinfo 2>/dev/null) "
+    case $flags in
+    *" avx512_bf16 "*) echo Cooperlake ;;
+    *" avx512bw "*) echo SkylakeX ;;
+    *" avx2 "*) echo Haswell ;;
+    esac
+}
+
+run_tests() {
+    install_missing_packages
+    require_swift
+    quiet_build --build-tests
+
+    local core log=$root/.build/run.sh.tests.log code=0
+    core=$(openblas_core_type)
+    if [[ $core ]]; then export OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-$core}; fi
+    export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+    if [[ -d $root/../shared ]]; then export MTBERT_SHARED=${MTBERT_SHARED:-$(realpath "$root/../shared")}; fi
+    # For the mpirun that tests start themselves: any number of ranks, on any machine.
+    export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
+    if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+    if in_container && ! may_trace; then export OMPI_MCA_btl_vader_single_copy_mechanism=none; fi
+
+    swift test --package-path "$root" -c release --skip-build --disable-xctest "$@" 2>&1 | tee "$log" || code=$?
+    summarize "Skipped" "$(sed -nE 's/^.{0,4}((Test|Suite) .*) skipped(: "(.*)")?\.?$/\1: \4/p' "$log")"
+    summarize "Failed" "$(sed -nE 's/^.{0,4}(Test .*) recorded an issue (.*)$/\1 \2/p' "$log")"
+    return $code
+}
+
+summarize() { # HEADING LINES
+    [[ -z $2 ]] || printf '\n%s:\n%s\n' "$1" "$2"
+}
+
+run_check() {
+    require_swift
+    "$root/.ci/check"
+    run_tests "$@"
+}
+
+main() {
+    local verb=${1:-train}
+    case $verb in
+    help | -h | --help) usage ;;
+    train) run_ranked 0 "$@" ;;
+    -* | *.yaml | *.yml) run_ranked 0 train "$@" ;;
+    bench | evaluate) run_ranked 1 "$@" ;;
+    build) build_program && say "Built $program" ;;
+    test) shift && run_tests "$@" ;;
+    check) shift && run_check "$@" ;;
+    *) build_program && exec "$program" "$@" ;;
+    esac
+}
+
+if (($# == 0)); then set -- train; fi
+main "$@"
