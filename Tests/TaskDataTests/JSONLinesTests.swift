@@ -65,11 +65,11 @@ import Testing
     @Test func survivesAnyLine() {
         var generator = SeededGenerator(key: [7])
         let alphabet = Array("{}[]\":,\\u0d8e-.tfn \n".utf8)
+        var opened = 0
         for _ in 0..<20_000 {
             let bytes = (0..<generator.next(below: 24)).map { _ in alphabet[generator.next(below: alphabet.count)] }
-            for format in TaskFileFormat.allCases {
-                #expect(problem(bytes, format) != "none")
-            }
+            opened += TaskFileFormat.allCases.count { problem(bytes, $0) == "none" }
         }
+        #expect(opened == 0)
     }
 }
