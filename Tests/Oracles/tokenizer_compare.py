@@ -6,7 +6,8 @@ The program reads one text a line and prints a JSON array of ids a line, special
     tokenizer_compare.py --data DATA --command "mtbert-dist tokenize --model {model}" VOCABULARY...
 
 DATA holds folders of .tsv files with a header and the text in the first column; VOCABULARY is a folder with vocab.txt.
-Every vocabulary sees all lines. The last line printed is the number of lines that differ; the exit code is 1 if there are
+Every vocabulary sees all lines. Hostile lines are also compared under other options and added tokens, with a vocabulary
+that has nearly every character as a token, so that no difference hides behind [UNK]. The last line printed is the number of lines that differ; the exit code is 1 if there are
 any. Needs `transformers`.
 """
 
@@ -18,7 +19,9 @@ import random
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
+import unicodedata
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
@@ -28,7 +31,8 @@ SPICES = ["[SEP]", "[MASK]", "[CLS]", "[PAD]", "[UNK]", "[", "]", "[MASK", "\u01
           "\ufffd", "\u200d", "\u200b", "\u3000", "\u00a0", "\u2028", "\u0085", "\x0b", "\x1c", "\t", "\ud55c\uae00",
           "\u4e2d", "\uff21", "\u05d0", "\U0001f468\u200d\U0001f469", "\U0001d15e", "\U0001d165", "\U0001d16e",
           "\u302e", "\u302f", "\u0344", "\u0f73", "\U00016ff0", "\U0001e949", "\uf900", "\U0002f800", "\ue000", "\u0378",
-          "\u212b", "\u2260", "\u037e", "\u1fef", "##", "##s", "\u00df", "\u1e9e", "\u0345", "a" * 100, "b" * 101]
+          "\u212b", "\u2260", "\u037e", "\u1fef", "##", "##s", "\u00df", "\u1e9e", "\u0345", "a" * 100, "b" * 101,
+          "<URL>", "<url>", "Ab", "caf\u00e9", "CAFE\u0301", "\u4e2d\u6587", "th", "[MASK]ed"]
 
 
 def real_lines(data):
@@ -91,6 +95,65 @@ def hostile_lines(seed, count, real):
         yield "".join(line)
 
 
+def variants(folder):
+    """Model folders under a temporary one: every option by itself, and added tokens of all kinds."""
+    characters = [chr(c) for c in range(0x21, 0x110000)
+                  if not 0x4E00 <= c < 0xA000 and unicodedata.category(chr(c)) not in ("Cn", "Co", "Cs", "Zs", "Zl", "Zp")]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + characters + ["##" + c for c in characters]
+    tokens += ["##ing", "the", "th", "##e\u0301", "\u00e9t\u00e9", "i\u0307", "\u4e2d", "##\u4e2d"]
+    tokens = list(dict.fromkeys(tokens))
+
+    def added(content, **flags):
+        return {"content": content, "lstrip": False, "rstrip": False, "single_word": False, "normalized": False,
+                "special": False, **flags}
+
+    decoder = {
+        "0": added("[PAD]", special=True), "1": added("[UNK]", special=True), "2": added("[CLS]", special=True),
+        "3": added("[SEP]", special=True), "4": added("[MASK]", special=True, lstrip=True, rstrip=True),
+        str(len(tokens)): added("<URL>", normalized=True),
+        str(len(tokens) + 1): added("Ab", single_word=True),
+        str(len(tokens) + 2): added("caf\u00e9", normalized=True, single_word=True),
+        str(len(tokens) + 3): added("\u4e2d\u6587", normalized=True),
+        str(len(tokens) + 4): added("[MASK]ed"),
+        str(tokens.index("\U0001d165")): added("\U0001d165"),
+        str(tokens.index("th")): added("th", normalized=True, rstrip=True),
+    }
+    settings = {
+        "uncased": {}, "cased": {"do_lower_case": False}, "accents": {"strip_accents": False},
+        "cased-stripped": {"do_lower_case": False, "strip_accents": True},
+        "joined-ideographs": {"tokenize_chinese_chars": False, "do_lower_case": False},
+        "added": {"added_tokens_decoder": decoder},
+        "added-cased": {"added_tokens_decoder": decoder, "do_lower_case": False},
+    }
+    for name, configuration in settings.items():
+        path = pathlib.Path(folder) / name
+        path.mkdir()
+        (path / "vocab.txt").write_text("".join(token + "\n" for token in tokens), encoding="utf-8")
+        (path / "tokenizer_config.json").write_text(json.dumps(configuration), encoding="utf-8")
+        yield path
+
+
+def compare(vocabulary, oracle, command, lines):
+    """The number of lines whose ids differ; shows the first few."""
+    text = ("\n".join(lines) + "\n").encode()
+    answer = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True).stdout.decode().split("\n")
+    if answer[-1] == "":
+        answer.pop()
+    if len(answer) != len(lines):
+        sys.exit(f"{vocabulary}: {len(answer)} lines answered of {len(lines)}")
+    wrong = 0
+    for start in range(0, len(lines), 4096):
+        batch = lines[start:start + 4096]
+        expected = oracle(batch, verbose=False, return_attention_mask=False, return_token_type_ids=False)["input_ids"]
+        for line, ids, printed in zip(batch, expected, answer[start:start + 4096]):
+            if ids != json.loads(printed):
+                wrong += 1
+                if wrong <= 5:
+                    print(f"  {line[:200]!r}\n    expected {ids[:60]}\n    answered {printed[:300]}")
+    print(f"{vocabulary}: {len(lines)} lines, {wrong} differ", flush=True)
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
@@ -112,28 +175,12 @@ def main():
     for vocabulary in arguments.vocabulary:
         oracle = BertTokenizerFast.from_pretrained(vocabulary)
         command = shlex.split(arguments.command.replace("{model}", shlex.quote(str(vocabulary))))
-        text = ("\n".join(lines) + "\n").encode()
-        megabytes = sum(len(line.encode()) for line in real) / 1e6
-        answer = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True).stdout.decode().split("\n")
-        if answer[-1] == "":
-            answer.pop()
-        if len(answer) != len(lines):
-            sys.exit(f"{vocabulary}: {len(answer)} lines answered of {len(lines)}")
-        wrong = 0
-        for start in range(0, len(lines), 4096):
-            batch = lines[start:start + 4096]
-            expected = oracle(batch, verbose=False, return_attention_mask=False, return_token_type_ids=False)["input_ids"]
-            for line, ids, printed in zip(batch, expected, answer[start:start + 4096]):
-                if ids != json.loads(printed):
-                    wrong += 1
-                    if wrong <= 5:
-                        print(f"  {line[:200]!r}\n    expected {ids[:60]}\n    answered {printed[:300]}")
-        differing += wrong
-        print(f"{vocabulary}: {len(lines)} lines, {wrong} differ")
+        differing += compare(vocabulary, oracle, command, lines)
         if arguments.no_timing:
             continue
         rust = oracle.backend_tokenizer
         sample = real[::max(1, len(real) // 40000)]
+        megabytes = sum(len(line.encode()) for line in real) / 1e6
         sample_megabytes = sum(len(line.encode()) for line in sample) / 1e6
         for name, run in [("encode_batch", lambda: rust.encode_batch(sample)),
                           ("encode_batch_fast", lambda: rust.encode_batch_fast(sample)),
@@ -149,6 +196,10 @@ def main():
         net = seconds[1] - seconds[0]
         print(f"  program, printing included, start-up of {seconds[0] * 1e3:.0f} ms not: "
               f"{len(real) / net:,.0f} lines/s, {megabytes / net:.1f} MB/s")
+    with tempfile.TemporaryDirectory() as folder:
+        for path in variants(folder):
+            command = shlex.split(arguments.command.replace("{model}", shlex.quote(str(path))))
+            differing += compare(path.name, BertTokenizerFast.from_pretrained(path), command, hostile)
     print(f"{differing} lines differ")
     sys.exit(1 if differing else 0)
 
