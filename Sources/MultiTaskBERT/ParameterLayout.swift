@@ -34,7 +34,7 @@ public struct ParameterLayout: Sendable, Equatable {
     /// The pooler's bias and all classification heads.
     let headRegion: Region
 
-    public init(_ configuration: BERTConfiguration, tasks: [TaskDescription]) {
+    public init(_ configuration: BERTConfiguration, tasks: [ClassificationTask]) {
         var builder = LayoutBuilder()
         let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
         let embeddings = "bert.embeddings."

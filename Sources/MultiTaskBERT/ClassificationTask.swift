@@ -1,5 +1,5 @@
 /// What a classification head is for.
-public struct TaskDescription: Sendable, Equatable, Codable {
+public struct ClassificationTask: Sendable, Equatable, Codable {
     public let name: String
     /// The label names, in the order of the head's outputs.
     public let labels: [String]
