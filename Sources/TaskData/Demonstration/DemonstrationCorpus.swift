@@ -28,6 +28,18 @@ public enum DemonstrationCorpus {
         ]
     }
 
+    /// The tasks as a configuration would name them.
+    public static func descriptions() -> [TaskDescription] {
+        tasks().map { task in
+            func source(_ split: Split) -> TaskSource {
+                .contents(
+                    task.splits[split] ?? [], format: .tsv, name: "demonstration/\(task.name)/\(split.rawValue).tsv")
+            }
+            return TaskDescription(
+                name: task.name, train: source(.train), dev: source(.dev), test: source(.test), labels: task.labels)
+        }
+    }
+
     private static func task(
         _ name: String, _ labels: [String], _ compose: (Int, inout PhraseComposer) -> String
     ) -> TaskTexts {

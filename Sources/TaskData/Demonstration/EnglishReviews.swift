@@ -19,8 +19,8 @@ enum EnglishReviews {
 
     private static func core(_ verdict: Polarity, _ composer: inout PhraseComposer) -> String {
         let main = clause(verdict, &composer)
-        if composer.chance(30) { return main }
-        if composer.chance(50) { return "\(main) and \(clause(verdict, &composer))" }
+        if composer.chance(35) { return main }
+        if composer.chance(55) { return "\(main) and \(clause(verdict, &composer))" }
         let aside = clause(verdict.opposite, &composer)
         switch composer.pick([0, 1, 2]) {
         case 0: return "\(aside) , but \(main)"

@@ -51,7 +51,7 @@ enum EnglishTweets {
     private static func neutral(_ composer: inout PhraseComposer) -> String {
         let topic = composer.pick(topics)
         let word = composer.word(composer.polarity(), from: words)
-        switch composer.pick([0, 1, 2, 3, 4]) {
+        switch composer.pick([0, 1, 2, 2, 3, 3, 4, 4]) {
         case 0: return "\(topic) starts at \(composer.pick(["7", "8", "9", "noon"])) on \(composer.pick(days))"
         case 1: return "who is going to \(topic) on \(composer.pick(days)) ?"
         case 2:

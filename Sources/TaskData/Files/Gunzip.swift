@@ -1,10 +1,10 @@
 import CZlib
 
 /// Decompresses a whole gzip file (RFC 1952; several members one after the other are one file).
-enum Gunzip {
+package enum Gunzip {
     /// - Parameter limit: the most bytes to make; a small file can hold a thousand times its size.
     /// - Throws: `TaskFileError` for a file that is not gzip, is damaged or cut short, or holds more than `limit`.
-    static func decompress(_ input: UnsafeBufferPointer<UInt8>, file: String, limit: Int) throws -> [UInt8] {
+    package static func decompress(_ input: UnsafeBufferPointer<UInt8>, file: String, limit: Int) throws -> [UInt8] {
         guard input.count >= 2, input[0] == 0x1F, input[1] == 0x8B else {
             throw TaskFileError(file: file, message: "is not gzip data, though its name ends in .gz")
         }
@@ -23,7 +23,7 @@ enum Gunzip {
             guard output.count <= limit else {
                 throw TaskFileError(
                     file: file,
-                    message: "decompresses to more than \(limit >> 20) MiB; unpack it and name the plain file, which "
+                    message: "decompresses to more than \(limit) bytes; unpack it and name the plain file, which "
                         + "is mapped instead of held in memory")
             }
             switch status {

@@ -3,13 +3,13 @@ import Foundation
 /// Makes elements on a thread of its own, a bounded number ahead of their use.
 ///
 /// Letting go of the prefetcher, or `cancel()`, ends the thread after the element that it is at.
-final class Prefetcher<Element: Sendable>: Sendable {
+package final class Prefetcher<Element: Sendable>: Sendable {
     private let queue: BoundedQueue<Element>
 
     /// - Parameters:
     ///   - depth: the most elements ready at a time.
     ///   - makeProducer: called once on the new thread; what it returns gives the elements in order, nil at the end.
-    init(depth: Int, name: String, makeProducer: @escaping @Sendable () -> () throws -> Element?) {
+    package init(depth: Int, name: String, makeProducer: @escaping @Sendable () -> () throws -> Element?) {
         precondition(depth > 0, "a prefetcher needs room for one element")
         let queue = BoundedQueue<Element>(capacity: depth)
         self.queue = queue
@@ -35,11 +35,11 @@ final class Prefetcher<Element: Sendable>: Sendable {
     /// The next element, waiting for it if need be; nil behind the last one and after `cancel()`.
     ///
     /// - Throws: what the producer threw, after all elements made before it.
-    func next() throws -> Element? {
+    package func next() throws -> Element? {
         try queue.removeFirst()
     }
 
-    func cancel() {
+    package func cancel() {
         queue.close()
     }
 }
