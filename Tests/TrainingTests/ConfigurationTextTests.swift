@@ -65,6 +65,16 @@ struct ConfigurationTextTests {
                 == "optimizer.learning_rate is 5.0e-5 here and 0.3333333333333333 there")
         #expect(there.resumeIdentity != here.resumeIdentity)
 
+        #expect(
+            throws: ConfigurationError([
+                .init(
+                    source: "runs/a",
+                    message: "this run folder belongs to another configuration: optimizer.learning_rate is "
+                        + "0.3333333333333333 here and 5.0e-5 there; give this run another output")
+            ])
+        ) { try here.requireSameRun(as: there, in: "runs/a") }
+        try here.requireSameRun(as: here, in: "runs/a")
+
         there = here
         there.tasks[1].limit = 9
         #expect(here.firstDifference(from: there)?.description == "tasks.007.limit is not set (all) here and 9 there")
