@@ -53,15 +53,15 @@ public final class MetricsLog: RunObserver {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ReportingError(path: path, action: "cannot be read")
         }
+        let bytes = [UInt8](data)
         var kept = [UInt8]()
-        kept.reserveCapacity(data.count)
-        var start = data.startIndex
-        while let end = data[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            let line = data[start..<end]
-            if isKept(line, after: step) { kept += data[start...end] }
-            start = data.index(after: end)
+        kept.reserveCapacity(bytes.count)
+        var start = 0
+        while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+            if isKept(bytes[start..<end], after: step) { kept += bytes[start...end] }
+            start = end + 1
         }
-        guard kept.count != data.count else { return }
+        guard kept.count != bytes.count else { return }
         let temporary = path + ".tmp"
         _ = unlink(temporary)
         do {
@@ -73,9 +73,9 @@ public final class MetricsLog: RunObserver {
     }
 
     /// Whether a line belongs to a log that ends with a step.
-    private static func isKept(_ line: Data, after step: Int) -> Bool {
+    private static func isKept(_ line: ArraySlice<UInt8>, after step: Int) -> Bool {
         // The lines of steps are nearly all lines: reading them whole would make resuming a long run slow.
-        let prefix = Array("{\"event\":\"step\",\"step\":".utf8)
+        let prefix = "{\"event\":\"step\",\"step\":".utf8
         if line.starts(with: prefix), line.last == UInt8(ascii: "}") {
             let digits = line.dropFirst(prefix.count).prefix { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
             if let number = Int(String(decoding: digits, as: UTF8.self)) { return number <= step }

@@ -15,13 +15,14 @@ final class Screen: Sendable {
         }
     }
 
+    private func take(in text: String) { state.withLock { $0.text += text } }
+
     func wait(_ seconds: Double) { state.withLock { $0.time += seconds } }
     var time: Double { state.withLock { $0.time } }
 
     func display(isLive: Bool, usesColor: Bool = false, width: Int = 200) -> ProgressDisplay {
-        let output = TextOutput(isLive: isLive, usesColor: usesColor, width: { width }) { [self] text in
-            state.withLock { $0.text += text }
-        }
+        let output = TextOutput(
+            isLive: isLive, usesColor: usesColor, width: { width }, write: { [self] text in take(in: text) })
         return ProgressDisplay(output: output, directory: "/here", clock: { [self] in time })
     }
 }
