@@ -10,6 +10,9 @@ extension WordPieceTokenizer {
         }
     }
 
+    /// The text as BERT's normalizer leaves it, added tokens not being looked for.
+    package func normalized(_ utf8: UnsafeBufferPointer<UInt8>) -> [UInt8] { characters.normalize(utf8) }
+
     /// Hands the text between added tokens to `body`, and appends the ids of the tokens.
     private func split(
         _ text: UnsafeBufferPointer<UInt8>, at matcher: AddedTokenMatcher?, stop: Int, into ids: inout [Int32],
