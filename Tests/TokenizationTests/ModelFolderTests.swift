@@ -86,6 +86,22 @@ final class TemporaryFolder {
         #expect(lowered.encode("The").ids == [2, 7, 3])
     }
 
+    @Test func namedTokensOutsideTheVocabularyGetIDsBehindIt() throws {
+        let tokenizer = try load([
+            "vocab.txt": Self.vocabulary,
+            "tokenizer_config.json": #"{"additional_special_tokens": ["<a>", "the"], "image_token": "<b>"}"#,
+        ])
+        #expect(tokenizer.vocabularySize == 15)
+        #expect(tokenizer.encode("<b>the<a>").ids == [2, 14, 5, 13, 3])
+    }
+
+    @Test func aMissingMaskTokenIsOrdinaryText() throws {
+        let tokenizer = try load(["vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[\n]\nmask\n"])
+        #expect(tokenizer.maskID == nil)
+        #expect(tokenizer.vocabularySize == 7)
+        #expect(tokenizer.encode("[MASK]").ids == [2, 4, 6, 5, 3])
+    }
+
     @Test func sourceFilesAreThoseThatWereFound() throws {
         let folder = try TemporaryFolder(["vocab.txt": Self.vocabulary, "tokenizer_config.json": "{}"])
         let files = try WordPieceTokenizer(modelFolder: folder.path).sourceFiles
