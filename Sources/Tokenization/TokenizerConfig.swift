@@ -123,25 +123,24 @@ struct TokenizerConfig {
         TokenizerError("\(key) should be \(right)", file: file, line: value.line)
     }
 
-    /// Gives every added token its id, as `from_pretrained` does: the vocabulary's, or the next one behind all others.
+    /// Gives every added token its id, as `from_pretrained` does: the vocabulary's, or the next one behind all others;
+    /// first those listed with an id, then those only named.
     ///
-    /// A token named as special that neither the vocabulary nor a list of added tokens has is left out: an id for it would
-    /// lie outside the model's embedding.
+    /// Where the vocabulary has no mask token, its id is left free, as one beyond the model's embedding is of no use.
     func resolve(with vocabulary: Vocabulary) throws -> [AddedToken] {
+        let mask = named["mask_token"]?.token.content ?? Array(TokenizerOptions().maskToken.utf8)
         var resolved: [[UInt8]: AddedToken] = [:]
         var order: [[UInt8]] = []
         var next = vocabulary.count
-        for declaration in added + Self.namedKeys.compactMap({ named[$0] }) {
+        func add(_ declaration: Declaration) throws {
             var token = declaration.token
-            if token.content.isEmpty || resolved[token.content] != nil { continue }
+            if token.content.isEmpty || resolved[token.content] != nil { return }
             let text = String(decoding: token.content, as: UTF8.self)
             if let id = vocabulary.id(of: text) {
                 token.id = id
-            } else if declaration.declaredID != nil {
+            } else {
                 token.id = Int32(next)
                 next += 1
-            } else {
-                continue
             }
             if let declared = declaration.declaredID, declared != Int(token.id) {
                 throw TokenizerError(
@@ -151,6 +150,15 @@ struct TokenizerConfig {
             resolved[token.content] = token
             order.append(token.content)
         }
+        for declaration in added where declaration.declaredID != nil { try add(declaration) }
+        for key in Self.namedKeys {
+            guard let declaration = named[key] else { continue }
+            if vocabulary.id(of: String(decoding: declaration.token.content, as: UTF8.self)) != nil {
+                try add(declaration)
+            }
+        }
+        if resolved[mask] == nil, vocabulary.id(of: String(decoding: mask, as: UTF8.self)) == nil { next += 1 }
+        for declaration in added where declaration.declaredID == nil { try add(declaration) }
         return order.compactMap { resolved[$0] }
     }
 }

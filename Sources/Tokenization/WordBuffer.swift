@@ -3,7 +3,7 @@
 /// Of a word too long to be cut only that fact is kept, so the memory may be short. It must hold
 /// `4 * (longestWord + 1) + largestStep` bytes, or whatever the whole text can become, if that is less.
 struct WordBuffer {
-    /// Room that must be left before a step: a Hangul syllable becomes three jamo of three bytes each.
+    /// Bytes beyond the longest word that can be cut, so that any one scalar finds room.
     static let largestStep = 16
 
     private let start: UnsafeMutablePointer<UInt8>

@@ -8,6 +8,9 @@ extension WordPieceTokenizer {
     /// Chinese characters apart. Names of special tokens come from `tokenizer_config.json` and the older
     /// `special_tokens_map.json`, further tokens from these, `added_tokens.json` and `tokenizer.json`.
     ///
+    /// One difference from transformers 5, which overlooks the normalizer of `tokenizer.json`: here it counts, wherever
+    /// `tokenizer_config.json` does not say otherwise. The two agree in files that transformers wrote.
+    ///
     /// Throws an error that names the file and line where a file is missing, broken, or of another kind than WordPiece.
     public init(modelFolder path: String) throws {
         let folder = URL(fileURLWithPath: path)

@@ -10,6 +10,9 @@ extension WordPieceTokenizer {
         }
     }
 
+    /// The text as BERT's normalizer leaves it, added tokens not being looked for.
+    package func normalized(_ utf8: UnsafeBufferPointer<UInt8>) -> [UInt8] { characters.normalize(utf8) }
+
     /// Hands the text between added tokens to `body`, and appends the ids of the tokens.
     private func split(
         _ text: UnsafeBufferPointer<UInt8>, at matcher: AddedTokenMatcher?, stop: Int, into ids: inout [Int32],
@@ -46,7 +49,7 @@ extension WordPieceTokenizer {
     private func appendWords(
         of text: UnsafeBufferPointer<UInt8>, with map: CharacterMap, stop: Int, to ids: inout [Int32]
     ) -> Bool {
-        // No character grows to more than `largestStep` bytes, so a short text needs a short buffer.
+        // No character grows more than fourfold when it is normalized, so a short text needs only a short buffer.
         let longest = 4 * (options.longestWord + 1)
         let capacity = min(longest, 4 * text.count) + WordBuffer.largestStep
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { memory in
@@ -81,35 +84,56 @@ extension WordPieceTokenizer {
                     position += 1
                 default:
                     let (scalar, length) = UTF8Scalars.decode(text, at: position)
-                    switch map.code(of: scalar) {
-                    case CharacterMap.Code.word:
-                        word.append(scalar)
-                    case CharacterMap.Code.removed, CharacterMap.Code.strippedStarter:
-                        break
-                    case CharacterMap.Code.whitespace:
-                        if flush(&word, stop: stop, to: &ids) { return true }
-                    case CharacterMap.Code.punctuation, CharacterMap.Code.ideograph:
-                        if flush(&word, stop: stop, to: &ids) { return true }
-                        let (id, matched) = trie.longestMatch(
-                            from: trie.root, in: text, at: position, end: position + length)
-                        ids.append(matched == position + length && id >= 0 ? id : unknownID)
-                        if ids.count >= stop { return true }
-                    case CharacterMap.Code.hangul:
-                        let (lead, vowel, tail) = CharacterMap.jamo(scalar)
-                        word.append(lead)
-                        word.append(vowel)
-                        if let tail { word.append(tail) }
-                    case CharacterMap.Code.reordered:
-                        return false
-                    case let code:
-                        if appendMapping(map.mapping(code), map, &word, stop: stop, to: &ids) { return true }
+                    let bytes = UnsafeBufferPointer(rebasing: text[position..<(position + length)])
+                    switch append(scalar, bytes, map, &word, stop: stop, to: &ids) {
+                    case .more: position += length
+                    case .full: return true
+                    case .unordered: return false
                     }
-                    position += length
                 }
             }
             _ = flush(&word, stop: stop, to: &ids)
             return true
         }
+    }
+
+    private enum Outcome {
+        case more
+        /// As many ids as wanted are there.
+        case full
+        /// The text holds marks that must be put in order first.
+        case unordered
+    }
+
+    /// Takes in a scalar above ASCII, which `bytes` holds.
+    @inline(__always)
+    private func append(
+        _ scalar: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, _ map: CharacterMap, _ word: inout WordBuffer, stop: Int,
+        to ids: inout [Int32]
+    ) -> Outcome {
+        switch map.code(of: scalar) {
+        case CharacterMap.Code.word:
+            word.append(scalar)
+        case CharacterMap.Code.removed, CharacterMap.Code.strippedStarter:
+            break
+        case CharacterMap.Code.whitespace:
+            if flush(&word, stop: stop, to: &ids) { return .full }
+        case CharacterMap.Code.punctuation, CharacterMap.Code.ideograph:
+            if flush(&word, stop: stop, to: &ids) { return .full }
+            let (id, end) = trie.longestMatch(from: trie.root, in: bytes, at: 0, end: bytes.count)
+            ids.append(id >= 0 && end == bytes.count ? id : unknownID)
+            if ids.count >= stop { return .full }
+        case CharacterMap.Code.hangul:
+            let (lead, vowel, tail) = CharacterMap.jamo(scalar)
+            word.append(lead)
+            word.append(vowel)
+            if let tail { word.append(tail) }
+        case CharacterMap.Code.reordered:
+            return .unordered
+        case let code:
+            if appendMapping(map.mapping(code), map, &word, stop: stop, to: &ids) { return .full }
+        }
+        return .more
     }
 
     /// True once `stop` ids are there.
