@@ -60,7 +60,8 @@ let package = Package(
 
         // Floor 5: programs
         .executableTarget(
-            name: "mtbert-dist", dependencies: ["Reporting", "Training", argumentParser], swiftSettings: common),
+            name: "mtbert-dist",
+            dependencies: ["MPI", "Metrics", "Reporting", "Training", argumentParser], swiftSettings: common),
 
         // Tests
         .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: common),

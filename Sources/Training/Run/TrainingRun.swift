@@ -37,6 +37,7 @@ public final class TrainingRun {
     var state: TrainerState
     /// The checkpoint that the run goes on from.
     public let resumedFrom: Checkpoint?
+    /// Of the whole run.
     public let totalSteps: Int
     private let options: RunOptions
 
