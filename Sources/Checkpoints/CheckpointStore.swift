@@ -4,6 +4,10 @@
 /// that `checkpoints/best/` works as a folder anywhere; and, while something is written or deleted, `.tmp-…`. Every change
 /// of what a name means is one rename.
 ///
+/// A commit goes through these steps, and may be cut off at any point without loss: every file of the draft is brought to
+/// disk, then the draft's folder; the draft takes its final name, and that is brought to disk; `latest` and `best` follow;
+/// last, older checkpoints are pruned, each losing its name before its first file.
+///
 /// One process writes to a store; any number may read.
 public struct CheckpointStore: Sendable {
     public static let latestName = "latest"
