@@ -1,3 +1,5 @@
+import Glibc
+
 /// The `checkpoints` folder of a run.
 ///
 /// It holds folders `step-00000500`, each of them whole; `latest` and `best`, relative symbolic links to two of them, so
@@ -41,8 +43,13 @@ public struct CheckpointStore: Sendable {
         return try CheckpointDraft(step: step, store: self)
     }
 
-    /// Lets `best` point to `checkpoint` of this store.
-    public func markBest(_ checkpoint: Checkpoint) throws { try point(Self.bestName, to: checkpoint) }
+    /// Lets `best` point to `checkpoint` of this store, which must exist.
+    public func markBest(_ checkpoint: Checkpoint) throws {
+        guard operations.isFolder(checkpoint.path) else {
+            throw FileSystemError("make the best one", checkpoint.path, code: ENOENT)
+        }
+        try point(Self.bestName, to: checkpoint)
+    }
 
     /// Deletes what interrupted writing and pruning left, and puts a checkpoint back in its place that had stepped aside
     /// for one that never came. To be called before anything is read or written, by the process that writes. Returns the
