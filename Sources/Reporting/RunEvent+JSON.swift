@@ -2,7 +2,7 @@ import Metrics
 
 extension RunEvent {
     /// The line of `metrics.jsonl` without its line end; nil for what is shown and not logged.
-    package var jsonLine: String? {
+    public var jsonLine: String? {
         var object = JSONObject()
         switch self {
         case .phase, .warning: return nil

@@ -32,6 +32,11 @@ public struct TextOutput: Sendable {
             width: { terminalWidth(environment: environment) }, write: writeToStandardError)
     }
 
+    /// Standard output, never live: for results that another program may read.
+    public static func standardOutput() -> TextOutput {
+        TextOutput(isLive: false, usesColor: false, width: { 80 }, write: { print($0, terminator: "") })
+    }
+
     package static func capabilities(
         isTerminal: Bool, environment: [String: String]
     ) -> (isLive: Bool, usesColor: Bool) {

@@ -84,7 +84,10 @@ public struct TaskDataset: Sendable {
 }
 
 extension TaskFile {
-    init(_ source: TaskSource, columns: TaskColumns, labels: LabelSet?, onBadRow: BadRowPolicy) throws {
+    /// Reads a file or rows in memory.
+    ///
+    /// - Throws: `TaskFileError`.
+    public init(_ source: TaskSource, columns: TaskColumns, labels: LabelSet?, onBadRow: BadRowPolicy) throws {
         switch source {
         case .path(let path): try self.init(path: path, columns: columns, labels: labels, onBadRow: onBadRow)
         case .contents(let contents, let format, let name):

@@ -15,7 +15,7 @@ extension Communicator {
     /// Collective: runs `body` on every rank. Where it throws on any of them, every rank throws the same `AgreedFailure`.
     ///
     /// `body` must not communicate, because ranks on which it throws would be missing.
-    func agreeing<Result>(_ body: () throws -> Result) throws -> Result {
+    public func agreeing<Result>(_ body: () throws -> Result) throws -> Result {
         let outcome = Swift.Result { try body() }
         var report: [UInt8] = []
         if case .failure(let error) = outcome { report = [UInt8(ExitCode(error).rawValue)] + Array("\(error)".utf8) }

@@ -1,7 +1,7 @@
 import TaskData
 import Tokenization
 
-extension WordPieceTokenizer: @retroactive TextEncoder {
+extension WordPieceTokenizer: TextEncoder {
     public func encode(
         _ first: UnsafeBufferPointer<UInt8>, pair: UnsafeBufferPointer<UInt8>?, maxLength: Int, into ids: inout [Int32],
         secondSegmentStart: inout Int

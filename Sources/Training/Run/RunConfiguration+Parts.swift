@@ -41,7 +41,7 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration.Sampling {
-    func strategy() throws -> any SamplingStrategy {
+    func makeStrategy() throws -> any SamplingStrategy {
         switch strategy {
         case .proportional: ProportionalSampling()
         case .temperature: try TemperatureSampling(temperature: temperature)

@@ -79,6 +79,7 @@ extension TrainingRun {
         let weights = zip(plan.weights, plan.taskCounts).map { $1 == 0 ? 0 : $0 / Double($1) }
         let key = mixedKey(configuration.seed, UInt64(plan.step))
         let share = loaded.shards.count / lanes.count
+        let lanes = lanes
         let losses = Mutex([[[Double]]](repeating: [], count: lanes.count))
         DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
             let own = lanes[index].computeGradient(

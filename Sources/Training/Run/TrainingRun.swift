@@ -19,6 +19,17 @@ public struct RunOptions: Sendable {
     public init() {}
 }
 
+extension ExchangeKind {
+    /// - Throws: `UsageError` that lists the kinds.
+    public init(argument text: String) throws {
+        guard let kind = ExchangeKind(rawValue: text) else {
+            let kinds = ExchangeKind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw UsageError("--exchange is \(text); it must be one of \(kinds)")
+        }
+        self = kind
+    }
+}
+
 /// A run that is ready to train: data opened, model and state loaded on every rank.
 public final class TrainingRun {
     public let configuration: RunConfiguration
@@ -182,7 +193,7 @@ private struct WorkPlan {
         laneCount = try configuration.lanes(threads, shardsPerRank: ownShards.count)
         planner = try StepPlanner(
             seed: configuration.seed, tasks: datasets.map { PlannedTask($0) }, batchSize: configuration.batch.size,
-            shardCount: layout.shardCount, sampling: try configuration.sampling.strategy(),
+            shardCount: layout.shardCount, sampling: try configuration.sampling.makeStrategy(),
             reduction: configuration.weighting.lossReduction)
     }
 }

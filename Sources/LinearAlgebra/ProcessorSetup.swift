@@ -1,0 +1,41 @@
+import Foundation
+
+/// Settings that OpenBLAS reads when it is loaded, before any of this program's code runs.
+public enum ProcessorSetup {
+    /// What the environment should hold: the kernels for this processor, and one thread, since this program runs its own.
+    ///
+    /// OpenBLAS of common distributions is older than many processors, takes an unknown one for a Haswell and runs at half its
+    /// speed there. The flags tell what it can really do.
+    static func settings(processorFlags flags: Set<Substring>) -> [(name: String, value: String)] {
+        let core: String? =
+            if flags.contains("avx512f"), flags.contains("avx512_bf16") {
+                "Cooperlake"
+            } else if flags.contains("avx512f") {
+                "SkylakeX"
+            } else if flags.contains("avx2") {
+                "Haswell"
+            } else {
+                nil
+            }
+        return (core.map { [("OPENBLAS_CORETYPE", $0)] } ?? [])
+            + [("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1")]
+    }
+
+    /// Starts this program anew with the settings in its environment, where one is missing; a value that is there is kept.
+    /// Called first in `main`, before MPI: the process stays the same one, so that `mpirun` does not notice.
+    public static func restartWithSettings() {
+        var isChanged = false
+        for (name, value) in settings(processorFlags: processorFlags()) where getenv(name) == nil {
+            setenv(name, value, 1)
+            isChanged = true
+        }
+        // Where the restart fails the program goes on as it is, only slower.
+        if isChanged { execv("/proc/self/exe", CommandLine.unsafeArgv) }
+    }
+
+    private static func processorFlags() -> Set<Substring> {
+        guard let data = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return [] }
+        let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("flags") }
+        return Set(line?.split(whereSeparator: \.isWhitespace) ?? [])
+    }
+}
