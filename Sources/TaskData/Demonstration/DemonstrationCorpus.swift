@@ -67,7 +67,9 @@ public enum DemonstrationCorpus {
         var words: Set<String> = []
         for task in tasks() {
             for bytes in task.splits.values {
-                words.formUnion(pieces(of: String(decoding: bytes, as: UTF8.self)))
+                for row in bytes.split(separator: UInt8(ascii: "\n")).dropFirst() {
+                    insertPieces(of: row.prefix { $0 != UInt8(ascii: "\t") }, into: &words)
+                }
             }
         }
         let letters = (Array("abcdefghijklmnopqrstuvwxyz0123456789")).map(String.init)
@@ -76,19 +78,18 @@ public enum DemonstrationCorpus {
         return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + sorted + letters.map { "##" + $0 }
     }
 
-    /// Runs of ASCII letters and digits; every other character but blanks by itself.
-    private static func pieces(of text: String) -> [String] {
-        var pieces: [String] = []
+    /// Runs of ASCII letters and digits; every other character but the blank by itself.
+    private static func insertPieces(of text: ArraySlice<UInt8>, into words: inout Set<String>) {
         var word = ""
-        for character in text {
-            if character.isASCII && (character.isLetter || character.isNumber) {
-                word.append(character)
-                continue
+        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+            switch scalar {
+            case "a"..."z", "0"..."9": word.unicodeScalars.append(scalar)
+            default:
+                if !word.isEmpty { words.insert(word) }
+                word = ""
+                if scalar != " " { words.insert(String(scalar)) }
             }
-            if !word.isEmpty { pieces.append(word) }
-            word = ""
-            if !character.isWhitespace { pieces.append(String(character)) }
         }
-        return word.isEmpty ? pieces : pieces + [word]
+        if !word.isEmpty { words.insert(word) }
     }
 }
