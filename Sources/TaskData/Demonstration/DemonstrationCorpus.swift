@@ -1,8 +1,10 @@
 /// Three small tasks made in code, so that a run needs no file at all: English reviews, English tweets and Chinese
 /// reviews, with the vocabulary that covers them.
 ///
-/// Negation, contrast and hearsay keep a bag of words far from the answer, while two transformer layers learn it in a
-/// minute. Every text is different, within a split and between splits; classes are balanced.
+/// Negation, contrast and hearsay keep a bag of words below 80 %, while a random encoder of two layers learns it in a
+/// minute: hidden size 128, 4 attention heads, dropout 0.1, AdamW at 1e-3 with linear decay after 10 % warmup, 1,500
+/// steps of 32 examples, and the usual initializer range of 0.02. Every text is different, within a split and between
+/// splits; classes are balanced.
 public enum DemonstrationCorpus {
     public enum Split: String, CaseIterable, Sendable {
         case train, dev, test
