@@ -1,8 +1,10 @@
 /// Three small tasks made in code, so that a run needs no file at all: English reviews, English tweets and Chinese
 /// reviews, with the vocabulary that covers them.
 ///
-/// Negation, contrast and hearsay keep a bag of words far from the answer, while two transformer layers learn it in a
-/// minute. Every text is different, within a split and between splits; classes are balanced.
+/// Negation, contrast and hearsay keep a bag of words below 80 %, while a random encoder of two layers learns it in a
+/// minute: hidden size 128, 4 attention heads, dropout 0.1, AdamW at 1e-3 with linear decay after 10 % warmup, 1,500
+/// steps of 32 examples, and the usual initializer range of 0.02. Every text is different, within a split and between
+/// splits; classes are balanced.
 public enum DemonstrationCorpus {
     public enum Split: String, CaseIterable, Sendable {
         case train, dev, test
@@ -67,7 +69,9 @@ public enum DemonstrationCorpus {
         var words: Set<String> = []
         for task in tasks() {
             for bytes in task.splits.values {
-                words.formUnion(pieces(of: String(decoding: bytes, as: UTF8.self)))
+                for row in bytes.split(separator: UInt8(ascii: "\n")).dropFirst() {
+                    insertPieces(of: row.prefix { $0 != UInt8(ascii: "\t") }, into: &words)
+                }
             }
         }
         let letters = (Array("abcdefghijklmnopqrstuvwxyz0123456789")).map(String.init)
@@ -76,19 +80,18 @@ public enum DemonstrationCorpus {
         return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + sorted + letters.map { "##" + $0 }
     }
 
-    /// Runs of ASCII letters and digits; every other character but blanks by itself.
-    private static func pieces(of text: String) -> [String] {
-        var pieces: [String] = []
+    /// Runs of ASCII letters and digits; every other character but the blank by itself.
+    private static func insertPieces(of text: ArraySlice<UInt8>, into words: inout Set<String>) {
         var word = ""
-        for character in text {
-            if character.isASCII && (character.isLetter || character.isNumber) {
-                word.append(character)
-                continue
+        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+            switch scalar {
+            case "a"..."z", "0"..."9": word.unicodeScalars.append(scalar)
+            default:
+                if !word.isEmpty { words.insert(word) }
+                word = ""
+                if scalar != " " { words.insert(String(scalar)) }
             }
-            if !word.isEmpty { pieces.append(word) }
-            word = ""
-            if !character.isWhitespace { pieces.append(String(character)) }
         }
-        return word.isEmpty ? pieces : pieces + [word]
+        if !word.isEmpty { words.insert(word) }
     }
 }

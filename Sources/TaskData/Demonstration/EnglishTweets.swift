@@ -19,7 +19,7 @@ enum EnglishTweets {
 
     private static func opinion(_ verdict: Polarity, _ composer: inout PhraseComposer) -> String {
         let topic = composer.pick(topics)
-        switch composer.pick([0, 0, 1, 1, 2, 3]) {
+        switch composer.pick([0, 1, 2, 3, 4, 4]) {
         case 0: return "\(topic) is \(judgement(verdict, &composer))"
         case 1: return feeling(verdict, topic, &composer)
         case 2:
@@ -27,6 +27,9 @@ enum EnglishTweets {
             return composer.chance(50)
                 ? "\(composer.pick(praise)) , \(composer.pick(mishaps))"
                 : "\(composer.pick(mishaps)) , just \(composer.pick(praise))"
+        case 3:
+            let question = report(topic, composer.word(composer.polarity(), from: words))
+            return "\(question) , \(feeling(verdict, topic, &composer))"
         default:
             let aside = judgement(verdict.opposite, &composer)
             let other = composer.pick(topics)
@@ -37,13 +40,13 @@ enum EnglishTweets {
     }
 
     private static func judgement(_ verdict: Polarity, _ composer: inout PhraseComposer) -> String {
-        composer.chance(25)
+        composer.chance(35)
             ? "\(composer.pick(["not", "never", "not even", "not that"])) \(composer.word(verdict.opposite, from: words))"
             : "\(composer.pick(["so", "really", "just", "pretty", "quite"])) \(composer.word(verdict, from: words))"
     }
 
     private static func feeling(_ verdict: Polarity, _ topic: String, _ composer: inout PhraseComposer) -> String {
-        composer.chance(25)
+        composer.chance(35)
             ? "i \(composer.pick(["do not", "never", "can not"])) \(composer.word(verdict.opposite, from: verbs)) \(topic)"
             : "i \(composer.pick(["really", "just", "totally", "still"])) \(composer.word(verdict, from: verbs)) \(topic)"
     }
@@ -51,7 +54,7 @@ enum EnglishTweets {
     private static func neutral(_ composer: inout PhraseComposer) -> String {
         let topic = composer.pick(topics)
         let word = composer.word(composer.polarity(), from: words)
-        switch composer.pick([0, 1, 2, 2, 3, 3, 4, 4]) {
+        switch composer.pick([0, 1, 2, 3, 4]) {
         case 0: return "\(topic) starts at \(composer.pick(["7", "8", "9", "noon"])) on \(composer.pick(days))"
         case 1: return "who is going to \(topic) on \(composer.pick(days)) ?"
         case 2:
@@ -59,8 +62,12 @@ enum EnglishTweets {
             return "\(topic) is neither \(composer.word(first, from: words)) nor "
                 + composer.word(first.opposite, from: words)
         case 3: return "is \(topic) \(word) ? no idea , have not seen it"
-        default: return "someone asked me if \(topic) is \(word) or not"
+        default: return report(topic, word) + " or not"
         }
+    }
+
+    private static func report(_ topic: String, _ word: String) -> String {
+        "someone asked me if \(topic) is \(word)"
     }
 
     private static let topics = [
