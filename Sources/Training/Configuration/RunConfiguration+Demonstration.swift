@@ -13,8 +13,8 @@ extension RunConfiguration {
         }
         configuration.batch.size = 32
         configuration.batch.maxLength = 64
-        configuration.length = .epochs(3)
-        configuration.optimizer.learningRate = 5.0e-4
+        configuration.length = .epochs(5)
+        configuration.optimizer.learningRate = 1.0e-3
         configuration.output = "runs/demonstration"
         return configuration
     }()

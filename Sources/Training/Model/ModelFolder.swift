@@ -29,6 +29,7 @@ struct EncoderSource: Sendable {
         tokenizer = try WordPieceTokenizer(vocabulary: vocabulary)
         configuration = .tiny
         configuration.vocabularySize = tokenizer.vocabularySize
+        configuration.attentionHeadCount = 4
         configuration.maximumLength = max(64, maximumLength)
     }
 
