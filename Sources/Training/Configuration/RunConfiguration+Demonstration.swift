@@ -13,8 +13,8 @@ extension RunConfiguration {
         }
         configuration.batch.size = 32
         configuration.batch.maxLength = 64
-        configuration.length = .epochs(5)
-        configuration.optimizer.learningRate = 1.0e-3
+        configuration.length = .epochs(8)
+        configuration.optimizer.learningRate = 7.0e-4
         configuration.output = "runs/demonstration"
         return configuration
     }()
