@@ -125,7 +125,7 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("every", \.every, .atLeast(1), help: "steps; the last step is always evaluated"),
+            .value("every", \.every, .atLeast(0), help: "steps; the last step always is, and with 0 only that"),
             .value("split", \.split, help: "which file of each task"),
             .value("best", \.best, help: "decides which checkpoint is kept as the best"),
         ]
@@ -141,7 +141,7 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("every", \.every, .atLeast(1), help: "steps; the last step is always saved"),
+            .value("every", \.every, .atLeast(0), help: "steps; the last step always is, and with 0 only that"),
             .value("keep", \.keep, .atLeast(1), help: "so many of the newest, beside the best"),
         ]
     }
