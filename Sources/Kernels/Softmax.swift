@@ -37,7 +37,7 @@ private func softmaxRow(_ x: UnsafeMutablePointer<Float>, _ columns: Int) {
 ///   - probabilities: [rows, columns], the softmax before dropout.
 ///   - slice: which of several matrices of the same site; see `DropoutSite`.
 ///   - firstRow: the number of the first row within the shard.
-func softmaxBackward(
+package func softmaxBackward(
     _ dOutput: MatrixView, probabilities: MatrixView, dropout: DropoutSite, slice: Int, firstRow: Int, scale: Float
 ) {
     for row in 0..<dOutput.rows {
