@@ -12,9 +12,9 @@ private func softmaxRow(_ x: UnsafeMutablePointer<Float>, _ columns: Int) {
     var largest = Lanes(repeating: -.infinity)
     forEachPiece(of: columns) { offset, count in
         if count == laneCount {
-            largest = pointwiseMax(largest, x.lanes(at: offset))
+            largest = largest.raised(to: x.lanes(at: offset))
         } else {
-            for column in offset..<offset + count { largest = pointwiseMax(largest, Lanes(repeating: x[column])) }
+            for column in offset..<offset + count { largest = largest.raised(to: Lanes(repeating: x[column])) }
         }
     }
     let top = Lanes(repeating: largest.largest)

@@ -6,7 +6,7 @@ import LinearAlgebra
 /// 1.5·2^23 rounds to the nearest integer and leaves it in the low bits of the sum.
 @inline(__always)
 package func exponential(_ x: Lanes) -> Lanes {
-    let bounded = pointwiseMax(pointwiseMin(x, Lanes(repeating: 88)), Lanes(repeating: -87))
+    let bounded = x.lowered(to: Lanes(repeating: 88)).raised(to: Lanes(repeating: -87))
     let magic = Lanes(repeating: 12_582_912)
     let shifted = magic.addingProduct(bounded, Lanes(repeating: 1.442_695_04))
     let n = shifted - magic
@@ -30,7 +30,7 @@ package func exponential(_ x: Lanes) -> Lanes {
 /// minimax fit of the relative error (2.2e-8 in exact arithmetic).
 @inline(__always)
 package func normalDistribution(_ x: Lanes) -> Lanes {
-    let bounded = pointwiseMax(pointwiseMin(x, Lanes(repeating: 5.6)), Lanes(repeating: -5.6))
+    let bounded = x.lowered(to: Lanes(repeating: 5.6)).raised(to: Lanes(repeating: -5.6))
     let z = bounded * bounded
     var p = Lanes(repeating: 4.459_433e-8)
     p = Lanes(repeating: 1.257_957_2e-5).addingProduct(p, z)
