@@ -12,9 +12,9 @@ private func softmaxRow(_ x: UnsafeMutablePointer<Float>, _ columns: Int) {
     var largest = Lanes(repeating: -.infinity)
     forEachPiece(of: columns) { offset, count in
         if count == laneCount {
-            largest = pointwiseMax(largest, x.lanes(at: offset))
+            largest = largest.raised(to: x.lanes(at: offset))
         } else {
-            for column in offset..<offset + count { largest = pointwiseMax(largest, Lanes(repeating: x[column])) }
+            for column in offset..<offset + count { largest = largest.raised(to: Lanes(repeating: x[column])) }
         }
     }
     let top = Lanes(repeating: largest.largest)
@@ -37,7 +37,7 @@ private func softmaxRow(_ x: UnsafeMutablePointer<Float>, _ columns: Int) {
 ///   - probabilities: [rows, columns], the softmax before dropout.
 ///   - slice: which of several matrices of the same site; see `DropoutSite`.
 ///   - firstRow: the number of the first row within the shard.
-func softmaxBackward(
+package func softmaxBackward(
     _ dOutput: MatrixView, probabilities: MatrixView, dropout: DropoutSite, slice: Int, firstRow: Int, scale: Float
 ) {
     for row in 0..<dOutput.rows {

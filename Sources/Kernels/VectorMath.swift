@@ -5,8 +5,8 @@ import LinearAlgebra
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2, e^r by its Taylor polynomial of degree 7, 2^n by adding n to the exponent bits. Adding
 /// 1.5·2^23 rounds to the nearest integer and leaves it in the low bits of the sum.
 @inline(__always)
-func exponential(_ x: Lanes) -> Lanes {
-    let bounded = pointwiseMax(pointwiseMin(x, Lanes(repeating: 88)), Lanes(repeating: -87))
+package func exponential(_ x: Lanes) -> Lanes {
+    let bounded = x.lowered(to: Lanes(repeating: 88)).raised(to: Lanes(repeating: -87))
     let magic = Lanes(repeating: 12_582_912)
     let shifted = magic.addingProduct(bounded, Lanes(repeating: 1.442_695_04))
     let n = shifted - magic
@@ -29,8 +29,8 @@ func exponential(_ x: Lanes) -> Lanes {
 /// erf(x/√2) = x·P(x²)/Q(x²) on [-5.6, 5.6], outside of which Φ is 0 or 1 in single precision. The coefficients are a
 /// minimax fit of the relative error (2.2e-8 in exact arithmetic).
 @inline(__always)
-func normalDistribution(_ x: Lanes) -> Lanes {
-    let bounded = pointwiseMax(pointwiseMin(x, Lanes(repeating: 5.6)), Lanes(repeating: -5.6))
+package func normalDistribution(_ x: Lanes) -> Lanes {
+    let bounded = x.lowered(to: Lanes(repeating: 5.6)).raised(to: Lanes(repeating: -5.6))
     let z = bounded * bounded
     var p = Lanes(repeating: 4.459_433e-8)
     p = Lanes(repeating: 1.257_957_2e-5).addingProduct(p, z)

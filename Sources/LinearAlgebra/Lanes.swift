@@ -47,11 +47,22 @@ extension SIMD16 where Scalar == Float {
 
     @inlinable @inline(__always)
     public var largest: Float {
-        let eight = pointwiseMax(lowHalf, highHalf)
-        let four = pointwiseMax(eight.lowHalf, eight.highHalf)
-        let two = pointwiseMax(four.lowHalf, four.highHalf)
-        return Swift.max(two.x, two.y)
+        let eight = lowHalf.replacing(with: highHalf, where: highHalf .> lowHalf)
+        let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.highHalf .> eight.lowHalf)
+        let two = four.lowHalf.replacing(with: four.highHalf, where: four.highHalf .> four.lowHalf)
+        return two.x > two.y ? two.x : two.y
     }
+}
+
+extension SIMD16 where Scalar == Float {
+    /// Each lane, or that of `least` where it is larger; a lane that is not a number stays. One instruction, where the
+    /// standard library's `pointwiseMax` is a loop over lanes for two variables and turns a NaN into the other number.
+    @inlinable @inline(__always)
+    public func raised(to least: Self) -> Self { replacing(with: least, where: least .> self) }
+
+    /// Each lane, or that of `most` where it is smaller; a lane that is not a number stays.
+    @inlinable @inline(__always)
+    public func lowered(to most: Self) -> Self { replacing(with: most, where: most .< self) }
 }
 
 /// Calls `body(offset, count)` for consecutive pieces of at most 16 elements; `count` is below 16 in the last one only.

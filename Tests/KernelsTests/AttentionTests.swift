@@ -1,0 +1,161 @@
+import Kernels
+import LinearAlgebra
+import Testing
+
+/// A shape of attention: heads, their size, the sequences' lengths, and where in a packed batch the shard begins.
+struct AttentionShape: Sendable, CustomTestStringConvertible {
+    let headCount: Int
+    let headSize: Int
+    let lengths: [Int]
+    var firstRow = 0
+    var probability: Float = 0
+
+    var tokens: Int { lengths.reduce(0, +) }
+    var hiddenSize: Int { headCount * headSize }
+    /// Boundaries of a batch of which the shard is the end.
+    var offsets: ArraySlice<Int> {
+        var all = firstRow > 0 ? [0, firstRow] : [0]
+        for length in lengths { all.append(all[all.count - 1] + length) }
+        return all[(firstRow > 0 ? 1 : 0)...]
+    }
+    var attention: Attention {
+        Attention(
+            headCount: headCount, headSize: headSize,
+            dropout: someDropout(.attentionProbability, probability: probability))
+    }
+    var testDescription: String {
+        "\(headCount) heads of \(headSize), lengths \(lengths) from row \(firstRow), dropout \(probability)"
+    }
+
+    /// What the dropout multiplies each probability by, for one sequence and attention head.
+    ///
+    /// Scores of zero make all probabilities equal and values of a unit matrix lay them open, `headSize` columns at a time.
+    func mask(sequence: Int, head: Int) -> Grid {
+        let (length, start) = (lengths[sequence], lengths[..<sequence].reduce(0, +))
+        var mask = Grid(length, length)
+        for first in stride(from: 0, to: length, by: headSize) {
+            let memory = GuardedMemory()
+            var projections = Grid(tokens, 3 * hiddenSize)
+            for column in 0..<min(headSize, length - first) {
+                projections[start + first + column, 2 * hiddenSize + head * headSize + column] = 1
+            }
+            let context = memory.matrix(tokens, hiddenSize)
+            attention.forward(
+                memory.matrix(projections), sequenceOffsets: offsets, probabilities: probabilities(memory),
+                into: context,
+                scratch: GrowingBuffer())
+            for row in 0..<length {
+                for column in 0..<min(headSize, length - first) {
+                    mask[row, first + column] = Double(context[start + row, head * headSize + column]) * Double(length)
+                }
+            }
+        }
+        return mask
+    }
+
+    func probabilities(_ memory: GuardedMemory) -> VectorView {
+        memory.vector(Attention.probabilityCount(headCount: headCount, offsets))
+    }
+}
+
+@Suite struct AttentionTests {
+    private static let shapes = [
+        AttentionShape(headCount: 1, headSize: 1, lengths: [1]),
+        AttentionShape(headCount: 1, headSize: 16, lengths: [1, 2, 3]),
+        AttentionShape(headCount: 3, headSize: 7, lengths: [5, 1, 17], firstRow: 9),
+        AttentionShape(headCount: 2, headSize: 32, lengths: [16, 33, 64]),
+        AttentionShape(headCount: 4, headSize: 8, lengths: [7, 37, 1, 50], firstRow: 100),
+        AttentionShape(headCount: 1, headSize: 8, lengths: [130, 4]),
+        AttentionShape(headCount: 2, headSize: 8, lengths: [100, 16], firstRow: 3),
+    ]
+
+    @Test(
+        arguments: [Float(0), 0.3].flatMap { probability in
+            [0, 3].flatMap { gap in
+                shapes.map { shape in
+                    var shape = shape
+                    shape.probability = probability
+                    return attentionCase(shape, gap: gap)
+                }
+            }
+        })
+    func attention(_ one: KernelCase) { one.check() }
+
+    private static func attentionCase(_ shape: AttentionShape, gap: Int) -> KernelCase {
+        let (heads, size, hidden) = (shape.headCount, shape.headSize, shape.hiddenSize)
+        let masks = shape.lengths.indices.map { sequence in
+            (0..<heads).map { shape.mask(sequence: sequence, head: $0) }
+        }
+        return KernelCase(
+            name: shape.testDescription, inputs: [Grid(shape.tokens, 3 * hidden, seed: 1)],
+            reference: { inputs in
+                var context = Grid(shape.tokens, hidden)
+                var start = 0
+                for (sequence, length) in shape.lengths.enumerated() {
+                    for head in 0..<heads {
+                        let parts = (0..<3).map { part in
+                            let first = part * hidden + head * size
+                            return inputs[0].rows(start..<start + length, columns: first..<first + size)
+                        }
+                        let own = Reference.attention(
+                            query: parts[0], key: parts[1], value: parts[2], mask: masks[sequence][head])
+                        for row in 0..<length {
+                            for column in 0..<size { context[start + row, head * size + column] = own[row, column] }
+                        }
+                    }
+                    start += length
+                }
+                return context
+            },
+            kernel: { inputs, dOutput, memory in
+                let (context, dProjections) = (
+                    memory.matrix(shape.tokens, hidden), memory.matrix(shape.tokens, 3 * hidden)
+                )
+                let probabilities = shape.probabilities(memory)
+                shape.attention.forward(
+                    inputs[0], sequenceOffsets: shape.offsets, probabilities: probabilities, into: context,
+                    scratch: GrowingBuffer())
+                shape.attention.backward(
+                    dOutput, projections: inputs[0], sequenceOffsets: shape.offsets, probabilities: probabilities,
+                    into: dProjections, scratch: GrowingBuffer(), gradientScratch: GrowingBuffer())
+                return (context, [dProjections])
+            }, gap: gap)
+    }
+
+    /// Masks differ from head to head and from sequence to sequence, and drop the right share.
+    @Test func masksOfHeadsAndSequences() {
+        let shape = AttentionShape(headCount: 3, headSize: 32, lengths: [64, 64], probability: 0.5)
+        let masks = (0..<6).map { shape.mask(sequence: $0 / 3, head: $0 % 3) }
+        for first in masks.indices {
+            let dropped = masks[first].values.count { $0 == 0 }
+            #expect(abs(Double(dropped) - 2048) < 5 * 1024.0.squareRoot())
+            for second in masks.indices where second > first {
+                let same = zip(masks[first].values, masks[second].values).count { ($0 == 0) == ($1 == 0) }
+                #expect(abs(Double(same) - 2048) < 5 * 1024.0.squareRoot(), "masks \(first) and \(second)")
+            }
+        }
+    }
+
+    /// A sequence's context does not depend on what other sequences hold.
+    @Test func sequencesDoNotSeeEachOther() {
+        let shape = AttentionShape(headCount: 2, headSize: 8, lengths: [5, 9, 3], probability: 0.3)
+        let (same, other) = (Grid(17, 48, seed: 1), Grid(17, 48, seed: 2))
+        func middle(_ projections: Grid) -> [UInt32] {
+            let memory = GuardedMemory()
+            let context = memory.matrix(17, 16)
+            shape.attention.forward(
+                memory.matrix(projections), sequenceOffsets: shape.offsets, probabilities: shape.probabilities(memory),
+                into: context, scratch: GrowingBuffer())
+            return context.rows(5..<14).bits
+        }
+        let mixed = Grid(17, 48) { row, column in (5..<14).contains(row) ? same[row, column] : other[row, column] }
+        #expect(middle(same) == middle(mixed))
+        #expect(middle(same) != middle(other))
+    }
+
+    @Test func countsProbabilities() {
+        #expect(Attention.probabilityCount(headCount: 3, [0, 2, 2, 7]) == 3 * (4 + 25))
+        #expect(Attention.probabilityCount(headCount: 3, [4]) == 0)
+        #expect(Attention.probabilityCount(headCount: 3, []) == 0)
+    }
+}

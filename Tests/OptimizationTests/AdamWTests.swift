@@ -1,0 +1,127 @@
+import Foundation
+import LinearAlgebra
+import Optimization
+import Testing
+
+@Suite struct AdamWTests {
+    /// Five steps against PyTorch's, with and without decay and clipping.
+    @Test(arguments: ["plain", "no_decay", "clipped"]) func againstPyTorch(variant: String) throws {
+        let golden = try Golden()
+        let gradients = try golden.grid("adamw.gradients")
+        // Not the file's own numbers: 1 − β2 keeps only five digits where β2 was rounded to single precision.
+        let settings = AdamW.Settings(weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
+        #expect(try Float(settings.beta2) == Float(golden.number("adamw.beta2")))
+        let memory = GuardedMemory()
+        let parameters = memory.vector(try golden.grid("adamw.initial").values)
+        let optimizer = AdamW(
+            settings, segments: [.init(range: 0..<50, decays: variant != "no_decay")], owned: 0..<50)
+        for step in 1...5 {
+            let gradient = memory.vector((0..<50).map { gradients[step - 1, $0] })
+            var scale: Float = 1
+            if variant == "clipped" {
+                let norm = GradientNorm.norm(ofBlockSums: GradientNorm.blockSums(gradient))
+                let right = try golden.grid("adamw.clipped.norms")[0, step - 1]
+                #expect(abs(norm - right) < 1e-6 * right)
+                scale = GradientNorm.clippingScale(norm: norm, maximum: try golden.number("adamw.max_gradient_norm"))
+                for place in 0..<50 {
+                    let clipped = try golden.grid("adamw.clipped.gradients")[step - 1, place]
+                    #expect(abs(Double(gradient[place] * scale) - clipped) < 1e-6)
+                }
+            }
+            optimizer.update(
+                parameters, gradient: gradient, gradientScale: scale,
+                learningRate: 1e-3, step: step)
+            for (own, name) in [
+                (parameters, "parameters"), (optimizer.firstMoment, "first_moment"),
+                (optimizer.secondMoment, "second_moment"),
+            ] {
+                let right = try golden.grid("adamw.\(variant).\(name)")
+                let row = Grid(1, 50) { right[step - 1, $1] }
+                let distance = Grid(own).distance(to: row)
+                #expect(distance < 3e-7 * max(row.largest, 1e-3), "step \(step), \(name): \(distance) away")
+            }
+        }
+        #expect(memory.isIntact)
+    }
+
+    /// The segments of a made-up model; two gaps lie between them.
+    private static let segments = [
+        AdamW.Segment(range: 0..<37, decays: true), .init(range: 48..<65, decays: false),
+        .init(range: 65..<66, decays: true),
+        .init(range: 80..<200, decays: true),
+    ]
+
+    /// Three steps by several optimizers that own a part each. Returns the parameters and both moments.
+    private func train(parts: [Range<Int>], _ memory: GuardedMemory) -> [[UInt32]] {
+        let parameters = memory.vector(Grid(1, 200, seed: 1).values)
+        let optimizers = parts.map { AdamW(.init(), segments: Self.segments, owned: $0) }
+        for step in 1...3 {
+            let gradient = Grid(1, 200, seed: UInt64(step) + 1).values
+            for optimizer in optimizers {
+                optimizer.update(
+                    parameters, gradient: memory.vector(Array(gradient[optimizer.owned])), gradientScale: 0.7,
+                    learningRate: 1e-3, step: step)
+            }
+        }
+        return [
+            parameters.bits, optimizers.flatMap(\.firstMoment.bits), optimizers.flatMap(\.secondMoment.bits),
+        ]
+    }
+
+    @Test(arguments: [
+        [0..<100, 100..<200], [0..<1, 1..<17, 17..<64, 64..<65, 65..<65, 65..<199, 199..<200],
+        (0..<200).map { $0..<$0 + 1 }, [0..<48, 48..<80, 80..<200],
+    ]) func bitsDoNotDependOnTheParts(parts: [Range<Int>]) {
+        let memory = GuardedMemory()
+        #expect(train(parts: parts, memory) == train(parts: [0..<200], memory))
+        #expect(memory.isIntact)
+    }
+
+    @Test func gapsBetweenSegmentsStay() {
+        let memory = GuardedMemory()
+        let before = Grid(1, 200, seed: 1).values.map { Float($0).bitPattern }
+        let after = train(parts: [0..<200], memory)[0]
+        for place in 0..<200 {
+            let isGap = !Self.segments.contains { $0.range.contains(place) }
+            #expect((after[place] == before[place]) == isGap, "element \(place)")
+        }
+    }
+
+    /// Only the owned range is touched.
+    @Test func othersPartsStay() {
+        let memory = GuardedMemory()
+        let parameters = memory.vector(Grid(1, 200, seed: 1).values)
+        let before = parameters.bits
+        AdamW(.init(), segments: Self.segments, owned: 30..<90).update(
+            parameters, gradient: memory.vector(Grid(1, 60, seed: 2).values), gradientScale: 1, learningRate: 1e-3,
+            step: 1)
+        for place in 0..<200 where !(30..<90).contains(place) { #expect(parameters.bits[place] == before[place]) }
+    }
+
+    /// Long runs at small learning rates follow the method in `Double`, the decay included.
+    @Test(arguments: [1e-3, 2e-5]) func followsTheMethodInDouble(learningRate: Double) {
+        let memory = GuardedMemory()
+        let initial = Grid(1, 64, seed: 1)
+        let parameters = memory.matrix(initial).row(0)
+        let settings = AdamW.Settings()
+        let optimizer = AdamW(settings, segments: [.init(range: 0..<64, decays: true)], owned: 0..<64)
+        var (p, m, v) = (initial.values, [Double](repeating: 0, count: 64), [Double](repeating: 0, count: 64))
+        for step in 1...300 {
+            let gradient = Grid(1, 64, seed: UInt64(step), deviation: 0.1)
+            optimizer.update(
+                parameters, gradient: memory.matrix(gradient).row(0), gradientScale: 1, learningRate: learningRate,
+                step: step)
+            for place in 0..<64 {
+                let g = gradient[0, place]
+                m[place] = settings.beta1 * m[place] + (1 - settings.beta1) * g
+                v[place] = settings.beta2 * v[place] + (1 - settings.beta2) * g * g
+                let corrected1 = m[place] / (1 - pow(settings.beta1, Double(step)))
+                let corrected2 = v[place] / (1 - pow(settings.beta2, Double(step)))
+                p[place] *= 1 - learningRate * settings.weightDecay
+                p[place] -= learningRate * corrected1 / (corrected2.squareRoot() + settings.epsilon)
+            }
+        }
+        let distance = Grid(parameters).distance(to: Grid(rows: 1, columns: 64, p))
+        #expect(distance < 300 * 0x1p-24 * initial.largest, "\(distance) away")
+    }
+}

@@ -1,0 +1,1 @@
+../KernelsTests/GuardedMemory.swift
