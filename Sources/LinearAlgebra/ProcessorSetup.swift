@@ -34,7 +34,8 @@ public enum ProcessorSetup {
     }
 
     private static func processorFlags() -> Set<Substring> {
-        guard let data = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return [] }
+        // Not by its size, which is zero for files of /proc.
+        guard let data = try? FileHandle(forReadingAtPath: "/proc/cpuinfo")?.readToEnd() else { return [] }
         let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("flags") }
         return Set(line?.split(whereSeparator: \.isWhitespace) ?? [])
     }

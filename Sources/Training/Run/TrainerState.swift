@@ -13,8 +13,10 @@ struct TrainerState: Sendable, Equatable, Codable {
     var version = 1
     /// Steps done.
     var step = 0
-    /// Updates done: steps less those that were skipped; the optimizer's bias correction counts them.
+    /// Updates of the encoder: steps less those that were skipped; the optimizer's bias correction counts them.
     var updates = 0
+    /// Updates of each task's classification head: those of steps in which the task had examples.
+    var taskUpdates: [Int]
     /// Steps skipped in a row up to now, and in all.
     var skippedInARow = 0
     var skippedSteps = 0
@@ -35,12 +37,15 @@ struct TrainerState: Sendable, Equatable, Codable {
         } catch {
             throw ModelError("\(path) is not the state of a trainer: \(error)")
         }
-        guard version == 1, step >= 0, updates >= 0, updates <= step, shards >= 1 else {
+        guard version == 1, step >= 0, updates >= 0, updates <= step, shards >= 1,
+            taskUpdates.allSatisfy({ (0...updates).contains($0) })
+        else {
             throw ModelError("\(path): version, step, updates or shards hold impossible values")
         }
     }
 
-    init(seed: UInt64, shards: Int, configurationDigest: String) {
+    init(taskCount: Int, seed: UInt64, shards: Int, configurationDigest: String) {
+        taskUpdates = Array(repeating: 0, count: taskCount)
         self.seed = seed
         self.shards = shards
         self.configurationDigest = configurationDigest

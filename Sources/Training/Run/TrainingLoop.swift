@@ -44,7 +44,7 @@ extension TrainingRun {
                 try skip(loaded.plan, problem, reporter)
             } else {
                 let learningRate = schedule.learningRate(step: loaded.plan.step)
-                update(report, learningRate: learningRate)
+                update(loaded.plan, report, learningRate: learningRate)
                 clock.note(\.optimizer)
                 try exchange.publishParameters()
                 clock.note(\.communication)
@@ -89,16 +89,20 @@ extension TrainingRun {
         return losses.withLock { $0.flatMap { $0 } }
     }
 
-    /// Clips and applies the owned part of the gradient.
-    private func update(_ report: StepReport, learningRate: Double) {
+    /// Clips and applies the owned part of the gradient. A classification head without examples in the step is left alone,
+    /// as PyTorch leaves parameters without a gradient.
+    private func update(_ plan: StepPlan, _ report: StepReport, learningRate: Double) {
         state.step += 1
         state.updates += 1
         state.skippedInARow = 0
+        let isPresent = plan.taskCounts.map { $0 > 0 }
+        for task in isPresent.indices where isPresent[task] { state.taskUpdates[task] += 1 }
+        let heads = isPresent.indices.map { isPresent[$0] ? state.taskUpdates[$0] : nil }
         optimizer.update(
             exchange.parameters, gradient: exchange.ownedGradient,
             gradientScale: GradientNorm.clippingScale(
                 norm: report.gradientNorm, maximum: configuration.optimizer.maxGradientNorm),
-            learningRate: learningRate, step: state.updates)
+            learningRate: learningRate, updates: [state.updates] + heads)
     }
 
     /// Leaves a step's update out on every rank alike.

@@ -100,7 +100,8 @@ public final class TrainingRun {
         }
         state =
             saved?.state
-            ?? TrainerState(seed: seed, shards: plan.planner.shardCount, configurationDigest: identity)
+            ?? TrainerState(
+                taskCount: datasets.count, seed: seed, shards: plan.planner.shardCount, configurationDigest: identity)
         (planner, ownShards) = (plan.planner, plan.ownShards)
         totalSteps = configuration.length.steps(
             examplesPerEpoch: datasets.reduce(0) { $0 + $1.trainingRows.count }, batchSize: configuration.batch.size)
@@ -112,7 +113,7 @@ public final class TrainingRun {
         let exchange = try makeExchange(options.exchange, communicator, count: model.layout.count, lanes: plan.laneCount)
         self.exchange = exchange
         optimizer = AdamW(
-            configuration.adamW, segments: model.layout.tensors.map { .init(range: $0.range, decays: $0.decays) },
+            configuration.adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
             owned: exchange.ranges.range(of: communicator.rank))
         let model = model
         lanes = exchange.gradients.map {
@@ -207,6 +208,13 @@ private struct SavedState {
         guard let end = bytes.firstIndex(of: 0) else { return nil }
         checkpoint = try Checkpoint(folder: String(decoding: bytes[..<end], as: UTF8.self), mustExist: false)
         state = try JSONDecoder().decode(TrainerState.self, from: Data(bytes[(end + 1)...]))
+    }
+}
+
+extension AdamW.Segment {
+    /// The encoder's tensors are group 0; those of a task's classification head are a group of their own.
+    init(_ tensor: ParameterTensor) {
+        self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0)
     }
 }
 
