@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Runs that are cut off, and go on.
+    @Suite struct KillAndResume {
+        /// Enough steps that a signal arrives on the way, evaluations among them.
+        static let long = ["--set", "steps=240", "--set", "checkpoint.every=20", "--set", "evaluation.every=50"]
+
+        /// Trains until a checkpoint of `step` or a later one is there, and then kills every process at once.
+        static func trainAndKill(
+            _ project: Project, into output: String, ranks: Int, behind step: Int, _ more: [String] = []
+        ) async throws {
+            let running = try Program.start(project.training(into: output, long + more), ranks: ranks)
+            let isThere = try await waits(limit: 60) {
+                newest(project, output) >= step || !running.isRunning
+            }
+            running.killTree()
+            let outcome = try await running.end(limit: 20)
+            try #require(isThere && outcome.code == 128 + SIGKILL, "\(outcome)")
+        }
+
+        /// The step of a run's newest checkpoint; -1 where it has none.
+        static func newest(_ project: Project, _ output: String) -> Int {
+            let names = (try? project.names(in: output + "/checkpoints")) ?? []
+            return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.max() ?? -1
+        }
+
+        static func expectWholeLog(_ project: Project, _ output: String, like other: String) throws {
+            #expect(try project.log(output, "step").compactMap { $0["step"] as? Int } == Array(1...240))
+            #expect(try SameBits.exactLog(project, output) == SameBits.exactLog(project, other))
+            #expect(try project.log(output, "end").count == 1)
+        }
+
+        @Test func killedAgainAndAgain() async throws {
+            let project = try Project()
+            try await project.train(into: "undisturbed", ranks: 2, Self.long)
+            let expected = try await project.sums("undisturbed/checkpoints/latest")
+
+            try await Self.trainAndKill(project, into: "killed", ranks: 2, behind: 20)
+            try await Self.trainAndKill(project, into: "killed", ranks: 4, behind: 80)
+            try await Self.trainAndKill(project, into: "killed", ranks: 1, behind: 140, ["--threads", "2"])
+            #expect(Self.newest(project, "killed") < 240, "the run was too fast to be killed")
+            try await project.train(into: "killed", ranks: 8, Self.long + ["--exchange", "messages"])
+
+            #expect(try await project.sums("killed/checkpoints/latest") == expected)
+            try Self.expectWholeLog(project, "killed", like: "undisturbed")
+            #expect(try project.log("killed", "resume").compactMap { $0["world_size"] as? Int } == [4, 1, 8])
+            let leftovers = try project.names(in: "killed/checkpoints").filter { $0.hasPrefix(".") }
+            #expect(leftovers == [])
+        }
+
+        /// A signal, and who gets it.
+        struct Request: Sendable {
+            let signal: Int32
+            let ranks: Int
+            /// One of the ranks instead of `mpirun`.
+            var isToOneRank = false
+            var isDeaf = false
+        }
+
+        static let requests = [
+            Request(signal: SIGTERM, ranks: 1), Request(signal: SIGUSR1, ranks: 1, isDeaf: true),
+            Request(signal: SIGUSR1, ranks: 2), Request(signal: SIGTERM, ranks: 2, isToOneRank: true),
+        ]
+
+        @Test(arguments: requests) func stopped(_ request: Request) async throws {
+            let project = try Project()
+            let (ranks, long) = (request.ranks, Self.long)
+            try await project.train(into: "undisturbed", ranks: ranks, long)
+            let running = try Program.start(
+                project.training(into: "stopped", long), ranks: ranks, isDeaf: request.isDeaf)
+            #expect(try await waits(limit: 60) { (try? project.log("stopped", "step").count) ?? 0 >= 30 })
+            let target = request.isToOneRank ? running.descendants().last : running.identifier
+            kill(try #require(target), request.signal)
+            let outcome = try await running.end(limit: 30)
+            #expect(outcome.code == 75, "\(outcome)")
+            let end = try #require(try project.log("stopped", "end").last)
+            #expect(end["status"] as? String == "stopped")
+            #expect(end["step"] as? Int == Self.newest(project, "stopped"))
+
+            try await project.train(into: "stopped", ranks: 3 - ranks, long)
+            let expected = try await project.sums("undisturbed/checkpoints/latest")
+            #expect(try await project.sums("stopped/checkpoints/latest") == expected)
+            #expect(try project.log("stopped", "step").compactMap { $0["step"] as? Int } == Array(1...240))
+        }
+
+        @Test func aDamagedCheckpointIsPassedOver() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            let expected = try await project.sums("run/checkpoints/latest")
+            for damage in ["model.safetensors", "trainer_state.json", "SHA256SUMS"] {
+                var bytes = try Data(contentsOf: URL(fileURLWithPath: project.path("run/checkpoints/latest/\(damage)")))
+                bytes[bytes.count / 2] ^= 1
+                try project.write("run/checkpoints/latest/\(damage)", bytes)
+                let outcome = try await project.train(into: "run", ranks: 2)
+                let lines = outcome.errors.split(separator: "\n").filter { $0.contains("passed over") }
+                #expect(lines.count == 1 && lines[0].contains("step-00000009"), "\(outcome)")
+                #expect(try project.log("run", "resume").last?["step"] as? Int == 8, "the best of step 8 is next")
+                #expect(try await project.sums("run/checkpoints/latest") == expected)
+                #expect(try project.log("run", "step").compactMap { $0["step"] as? Int } == Array(1...9))
+            }
+        }
+
+        @Test func fromANamedCheckpoint() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            let expected = try await project.sums("run/checkpoints/latest")
+            let third = ["--resume", project.path("run/checkpoints/step-00000003")]
+            try await project.train(into: "run", ranks: 4, third)
+            #expect(try project.log("run", "resume").last?["step"] as? Int == 3)
+            #expect(try await project.sums("run/checkpoints/latest") == expected)
+            #expect(try project.log("run", "step").compactMap { $0["step"] as? Int } == Array(1...9))
+
+            try await project.train(into: "another", ranks: 2, third)
+            #expect(try await project.sums("another/checkpoints/latest") == expected)
+            #expect(try project.log("another", "step").compactMap { $0["step"] as? Int } == Array(4...9))
+        }
+
+        @Test func aFinishedRunHasNothingToDo() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            let expected = try await project.sums("run/checkpoints/latest")
+            try await project.train(into: "run", ranks: 2)
+            #expect(try await project.sums("run/checkpoints/latest") == expected)
+            #expect(try project.log("run", "step").compactMap { $0["step"] as? Int } == Array(1...9))
+        }
+
+        /// Longer than it was meant to be: the schedule is another one then, so only that it works is looked at.
+        @Test func goesOnBeyondItsEnd() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            try await project.train(into: "run", ["--set", "steps=12"])
+            #expect(try project.log("run", "step").compactMap { $0["step"] as? Int } == Array(1...12))
+            #expect(try project.log("run", "end").last?["step"] as? Int == 12)
+        }
+    }
+}
