@@ -85,6 +85,67 @@ extension EndToEnd {
             #expect(try project.log("stopped", "step").compactMap { $0["step"] as? Int } == Array(1...240))
         }
 
+        @Test func killedBeforeTheFirstCheckpoint() async throws {
+            let project = try Project()
+            let late = ["--set", "steps=240", "--set", "evaluation.every=1000", "--set", "checkpoint.every=230"]
+            try await project.train(into: "undisturbed", late)
+            let running = try Program.start(project.training(into: "killed", late))
+            #expect(try await waits(limit: 60) { (try? project.log("killed", "step").count) ?? 0 >= 20 })
+            running.killTree()
+            #expect(try await running.end(limit: 20).code == 128 + SIGKILL)
+            #expect(Self.newest(project, "killed") == -1)
+            // What a killed run may leave of a checkpoint that it was writing.
+            let leftover = project.path("killed/checkpoints/.tmp-step-00000230-0123456789abcdef")
+            try FileManager.default.createDirectory(atPath: leftover, withIntermediateDirectories: true)
+
+            try await project.train(into: "killed", ranks: 2, late)
+            let expected = try await project.sums("undisturbed/checkpoints/latest")
+            #expect(try await project.sums("killed/checkpoints/latest") == expected)
+            #expect(try project.log("killed", "step").compactMap { $0["step"] as? Int } == Array(1...240))
+            #expect(!FileManager.default.fileExists(atPath: leftover))
+        }
+
+        /// Numbers beyond all bounds: every update is left out, on every rank alike, until the run gives up.
+        @Test func withoutFiniteNumbers() async throws {
+            let project = try Project()
+            var sums: [[String]] = []
+            for ranks in [1, 4] {
+                let output = "on\(ranks)"
+                let outcome = try await Program.run(
+                    project.training(
+                        into: output,
+                        ["optimizer.learning_rate=1.0e+30", "steps=40", "max_skipped_steps=5", "checkpoint.every=1"]
+                            .flatMap { ["--set", $0] }), ranks: ranks)
+                BadInput.expect(outcome, 70, ["not finite in 5 steps in a row"])
+                let skipped = try project.log(output, "skipped")
+                #expect(skipped.suffix(5).compactMap { $0["in_a_row"] as? Int } == Array(1...5))
+                #expect((skipped.last?["examples"] as? [Any])?.count == 16)
+                let last = try #require(skipped.last?["step"] as? Int)
+                #expect(
+                    Self.newest(project, output) == last - 1, "the checkpoint of the step before was begun: it stands")
+                sums.append(try await project.sums(output + "/checkpoints/latest"))
+            }
+            #expect(sums[0] == sums[1])
+        }
+
+        /// A file that may not grow to the size of the weights, as on a full disk.
+        @Test func aDiskThatIsFull() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            let expected = try await project.sums("run/checkpoints/latest")
+            let names = try project.names(in: "run/checkpoints")
+            let limited = ["-c", "trap '' XFSZ; ulimit -f 60; exec \"$0\" \"$@\"", try Program.path()]
+            let third = ["--resume", project.path("run/checkpoints/step-00000003")]
+            let outcome = try await RunningProgram("/bin/bash", limited + project.training(into: "run", third))
+                .end(limit: 60)
+            BadInput.expect(outcome, 70, ["checkpoint of step", "model.safetensors", "File too large"])
+            #expect(try project.names(in: "run/checkpoints") == names, "the older ones, and nothing half")
+
+            try await project.train(into: "run", ranks: 2, third)
+            #expect(try await project.sums("run/checkpoints/latest") == expected)
+            #expect(try project.log("run", "step").compactMap { $0["step"] as? Int } == Array(1...9))
+        }
+
         @Test func aDamagedCheckpointIsPassedOver() async throws {
             let project = try Project()
             try await project.train(into: "run")

@@ -72,14 +72,15 @@ final class RunningProgram {
     private let began = Date()
 
     init(_ executable: String, _ arguments: [String], input: String = "", isDeaf: Bool = false) throws {
-        folder = NSTemporaryDirectory() + "mtbert-process-" + UUID().uuidString
+        // Short: the paths of sockets in it are limited to 107 bytes.
+        folder = NSTemporaryDirectory() + "mtbert-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try input.write(toFile: folder + "/in", atomically: false, encoding: .utf8)
         for name in ["out", "err"] { try Data().write(to: URL(fileURLWithPath: "\(folder)/\(name)")) }
         command = ([executable] + arguments).joined(separator: " ")
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
-        process.environment = Self.environment
+        process.environment = environment
         process.standardInput = FileHandle(forReadingAtPath: folder + "/in")
         process.standardOutput = FileHandle(forWritingAtPath: folder + "/out")
         process.standardError = FileHandle(forWritingAtPath: folder + "/err")
@@ -96,12 +97,14 @@ final class RunningProgram {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    /// The tests' own, without what tells a process that MPI started it.
-    private static var environment: [String: String] {
+    /// The tests' own, without what tells a process that MPI started it. What MPI would leave behind of a killed run is
+    /// kept in the folder.
+    private var environment: [String: String] {
         var environment = ProcessInfo.processInfo.environment
         for name in environment.keys where ["OMPI_", "PMIX_", "PMI_", "ORTE_"].contains(where: name.hasPrefix) {
             if name != "OMPI_MCA_btl_vader_single_copy_mechanism" { environment[name] = nil }
         }
+        for name in ["orte_tmpdir_base", "btl_vader_backing_directory"] { environment["OMPI_MCA_" + name] = folder }
         environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
         environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
         return environment
