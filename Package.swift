@@ -81,6 +81,8 @@ let package = Package(
         .testTarget(name: "TaskDataTests", dependencies: ["TaskData"], swiftSettings: common),
         .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: common),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: common),
+        // These start the built program, alone and under mpirun.
+        .testTarget(name: "EndToEndTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

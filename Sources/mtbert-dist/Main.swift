@@ -32,8 +32,20 @@ struct MultiTaskTrainer: ParsableCommand {
         } catch let end as RunEnded {
             Foundation.exit(end.code.rawValue)
         } catch {
-            exit(withError: error)
+            endOnce(error)
         }
+    }
+
+    /// Prints help, or what is wrong with the command line: once, though every rank has the same one.
+    private static func endOnce(_ error: any Error) -> Never {
+        guard World.isLaunched, let communicator = try? World.join() else { exit(withError: error) }
+        let code = exitCode(for: error)
+        if communicator.rank == 0 {
+            let stream = code.isSuccess ? FileHandle.standardOutput : .standardError
+            stream.write(Data((fullMessage(for: error) + "\n").utf8))
+        }
+        try? communicator.finalize()
+        Foundation.exit(code.rawValue)
     }
 }
 

@@ -33,12 +33,26 @@ struct EncoderSource: Sendable {
         configuration.maximumLength = max(64, maximumLength)
     }
 
-    /// The file with the weights.
-    func weights() throws -> any TensorSource {
+    /// The weights, and the path of their file.
+    func weights() throws -> (source: any TensorSource, file: String) {
         guard let folder else { throw ModelError("a random encoder has no weights to read") }
         let path = folder + "/model.safetensors"
-        if FileManager.default.fileExists(atPath: path) { return try SafetensorsFile(path) }
+        if FileManager.default.fileExists(atPath: path) { return (try SafetensorsFile(path), path) }
         throw ModelError("\(folder): there is no model.safetensors")
+    }
+
+    /// Refuses a configuration of far more parameters than the weights' file has bytes, before memory is taken for them.
+    ///
+    /// What differs less is told tensor by tensor when they are read.
+    func requireRoom(for model: ModelShape) throws {
+        guard let folder else { return }
+        let (_, file) = try weights()
+        let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
+        if model.layout.parameterCount > size {
+            throw ModelError(
+                "\(folder)/config.json describes \(model.layout.parameterCount) parameters, but \(file) has only "
+                    + "\(size) bytes: look at hidden_size, num_hidden_layers, intermediate_size and vocab_size")
+        }
     }
 
     /// The tokenizer's files, to be copied into checkpoints.

@@ -25,11 +25,12 @@ public struct SavedModel: Sendable {
         let tasks = try Self.tasks(of: path)
         let source = try EncoderSource(folder: path)
         model = ModelShape(source.configuration, tasks: tasks)
+        try source.requireRoom(for: model)
         tokenizer = source.tokenizer
         parameters = FloatBuffer(count: model.layout.count)
+        let weights = try source.weights()
         try model.loadParameters(
-            from: try source.weights(), file: path + "/model.safetensors", as: .checkpoint, into: parameters.view,
-            note: { _ in })
+            from: weights.source, file: weights.file, as: .checkpoint, into: parameters.view, note: { _ in })
     }
 
     /// The place of a task in the model.

@@ -44,11 +44,26 @@ struct RunFolder: Sendable {
         } else if !files.isEmpty, !files.allSatisfy({ $0.hasPrefix(".") || $0 == "checkpoints" && isEmpty($0) }) {
             throw UsageError("\(path) holds files but no run (no run.yaml). Choose another --output")
         }
-        try FileManager.default.createDirectory(atPath: checkpointsFolder, withIntermediateDirectories: true)
+        try writing {
+            try FileManager.default.createDirectory(atPath: checkpointsFolder, withIntermediateDirectories: true)
+        }
         _ = try store.sweep()
         let checkpoint = try checkpoint(policy, store, warn)
-        try configuration.resolvedYAML().write(toFile: configurationFile, atomically: true, encoding: .utf8)
+        try writing {
+            try configuration.resolvedYAML().write(toFile: configurationFile, atomically: true, encoding: .utf8)
+        }
         return checkpoint
+    }
+
+    /// Says in a sentence why the folder cannot be written.
+    private func writing(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            let cause = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error).map { ($0 as NSError).code }
+            let reason = cause.map { String(cString: strerror(Int32($0))) } ?? error.localizedDescription
+            throw UsageError("output is \(path), which cannot be written: \(reason)")
+        }
     }
 
     private func checkpoint(_ policy: ResumePolicy, _ store: CheckpointStore, _ warn: (String) -> Void) throws -> Checkpoint? {

@@ -41,7 +41,7 @@ extension TrainingRun {
             let report = try StepReport(gathering: losses, loaded, of: self)
             clock.note(\.communication)
             if let problem = report.problem {
-                try skip(loaded.plan, problem, reporter)
+                try skip(loaded.plan, problem, writer, reporter)
             } else {
                 let learningRate = schedule.learningRate(step: loaded.plan.step)
                 update(loaded.plan, report, learningRate: learningRate)
@@ -106,7 +106,9 @@ extension TrainingRun {
     }
 
     /// Leaves a step's update out on every rank alike.
-    private func skip(_ plan: StepPlan, _ problem: String, _ reporter: RootReporter) throws {
+    private func skip(
+        _ plan: StepPlan, _ problem: String, _ writer: CheckpointWriter, _ reporter: RootReporter
+    ) throws {
         state.step += 1
         state.skippedSteps += 1
         state.skippedInARow += 1
@@ -114,6 +116,8 @@ extension TrainingRun {
         reporter.record(
             .skipped(.init(step: plan.step, reason: problem, examples: examples, inARow: state.skippedInARow)))
         if state.skippedInARow >= configuration.maxSkippedSteps {
+            // The last checkpoint stands only when it is written to its end.
+            try communicator.agreeing { try writer.finish(reporter) }
             throw AgreedFailure(
                 rank: 0, code: .failure,
                 message: "\(problem) was not finite in \(state.skippedInARow) steps in a row, up to step \(plan.step): "

@@ -82,7 +82,8 @@ public final class TrainingRun {
             let checkpoint = try RunFolder(path: configuration.output).open(
                 configuration, options.resume, store: store, warn: { warnings.append($0) })
             guard let checkpoint else { return [] }
-            return try Array(checkpoint.path.utf8) + [0] + TrainerState(file: checkpoint.file("trainer_state.json")).json
+            return try Array(checkpoint.path.utf8) + [0]
+                + TrainerState(file: checkpoint.file("trainer_state.json")).json
         }
         warnings.forEach(reporter.warning)
         let saved = try communicator.agreeing { try SavedState(found) }
@@ -110,12 +111,14 @@ public final class TrainingRun {
         reporter.phase("loading the model")
         model = ModelShape(
             source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) })
-        let exchange = try makeExchange(options.exchange, communicator, count: model.layout.count, lanes: plan.laneCount)
+        let model = model
+        try communicator.agreeing { try source.requireRoom(for: model) }
+        let exchange = try makeExchange(
+            options.exchange, communicator, count: model.layout.count, lanes: plan.laneCount)
         self.exchange = exchange
         optimizer = AdamW(
             configuration.adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
             owned: exchange.ranges.range(of: communicator.rank))
-        let model = model
         lanes = exchange.gradients.map {
             Lane(model, parameters: exchange.parameters, gradient: $0, tokenBudget: TrainingRun.tokenBudget)
         }
@@ -138,9 +141,10 @@ public final class TrainingRun {
                 try model.loadParameters(
                     from: try SafetensorsFile(file), file: file, as: .checkpoint, into: parameters,
                     note: { notes.append($0) })
-            } else if let folder = source.folder {
+            } else if source.folder != nil {
+                let weights = try source.weights()
                 try model.loadParameters(
-                    from: try source.weights(), file: folder, as: .encoder(seed: configuration.seed), into: parameters,
+                    from: weights.source, file: weights.file, as: .encoder(seed: configuration.seed), into: parameters,
                     note: { notes.append($0) })
             } else {
                 model.initialize(parameters, seed: configuration.seed)
