@@ -34,9 +34,15 @@ public enum ProcessorSetup {
     }
 
     private static func processorFlags() -> Set<Substring> {
-        // Not by its size, which is zero for files of /proc.
-        guard let data = try? FileHandle(forReadingAtPath: "/proc/cpuinfo")?.readToEnd() else { return [] }
-        let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("flags") }
-        return Set(line?.split(whereSeparator: \.isWhitespace) ?? [])
+        // By the file's lines: its size is zero, as of all files of /proc, and Foundation reads so many bytes.
+        guard let file = fopen("/proc/cpuinfo", "r") else { return [] }
+        defer { fclose(file) }
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
+            if text.hasPrefix("flags") { return Set(text.split(whereSeparator: \.isWhitespace)) }
+        }
+        return []
     }
 }
