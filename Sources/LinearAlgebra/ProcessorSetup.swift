@@ -21,16 +21,28 @@ public enum ProcessorSetup {
             + [("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1")]
     }
 
-    /// Starts this program anew with the settings in its environment, where one is missing; a value that is there is kept.
-    /// Called first in `main`, before MPI: the process stays the same one, so that `mpirun` does not notice.
+    /// Starts this program anew with the settings in its environment, where one is missing. Called first in `main`, before
+    /// MPI: the process stays the same one, so that `mpirun` does not notice.
+    ///
+    /// A value that is there is kept, but for a core type older than the processor: machine images set those for all their
+    /// programs, and they halve the speed. `MTBERT_KEEP_CORETYPE=1` keeps that too.
     public static func restartWithSettings() {
         var isChanged = false
-        for (name, value) in settings(processorFlags: processorFlags()) where getenv(name) == nil {
+        for (name, value) in settings(processorFlags: processorFlags()) {
+            let current = getenv(name).map { String(cString: $0) }
+            guard current == nil || name == "OPENBLAS_CORETYPE" && isOlder(current ?? "", than: value) else { continue }
             setenv(name, value, 1)
             isChanged = true
         }
         // Where the restart fails the program goes on as it is, only slower.
         if isChanged { execv("/proc/self/exe", CommandLine.unsafeArgv) }
+    }
+
+    /// Core types of OpenBLAS whose kernels do without AVX-512.
+    private static func isOlder(_ core: String, than best: String) -> Bool {
+        let withoutAVX512 = ["prescott", "core2", "nehalem", "sandybridge", "haswell", "zen", "excavator", "barcelona"]
+        return ["SkylakeX", "Cooperlake"].contains(best) && withoutAVX512.contains(core.lowercased())
+            && getenv("MTBERT_KEEP_CORETYPE") == nil
     }
 
     private static func processorFlags() -> Set<Substring> {
