@@ -54,7 +54,7 @@ struct CheckpointContents: Sendable {
     /// Collective: rank 0 reads the moments and sends every rank those of the range that it owns.
     func restoreMoments(from checkpoint: Checkpoint) throws {
         let run = run.value
-        let (communicator, optimizer) = (run.communicator, run.optimizer)
+        let (communicator, optimizer) = (run.communicator, run.replica.optimizer)
         let whole = FloatBuffer(count: run.isRoot ? model.layout.count : 0)
         let path = checkpoint.file("optimizer.safetensors")
         for (prefix, own) in [(Self.firstMoment, optimizer.firstMoment), (Self.secondMoment, optimizer.secondMoment)] {
@@ -75,7 +75,7 @@ struct CheckpointContents: Sendable {
             }
             own.copy(from: whole.view.slice(optimizer.owned))
             for rank in 1..<max(1, communicator.size) {
-                let part = whole.view.slice(run.exchange.ranges.range(of: rank))
+                let part = whole.view.slice(run.replica.exchange.ranges.range(of: rank))
                 try communicator.send(UnsafeRawBufferPointer(part.bytes), to: rank, tag: 3)
             }
         }

@@ -70,19 +70,19 @@ private final class Snapshot: @unchecked Sendable {
 
     /// Collective.
     func take(_ run: TrainingRun) throws {
-        let (communicator, optimizer) = (run.communicator, run.optimizer)
+        let (communicator, optimizer) = (run.communicator, run.replica.optimizer)
         guard run.isRoot else {
             for moment in [optimizer.firstMoment, optimizer.secondMoment] {
                 try communicator.send(UnsafeRawBufferPointer(moment.bytes), to: 0, tag: 2)
             }
             return
         }
-        parameters.view.copy(from: run.exchange.parameters)
+        parameters.view.copy(from: run.replica.exchange.parameters)
         for (target, own) in [(first.view, optimizer.firstMoment), (second.view, optimizer.secondMoment)] {
             target.slice(optimizer.owned).copy(from: own)
         }
         for rank in 1..<max(1, communicator.size) {
-            let range = run.exchange.ranges.range(of: rank)
+            let range = run.replica.exchange.ranges.range(of: rank)
             for target in [first.view, second.view] {
                 try communicator.receive(into: target.slice(range).bytes, from: rank, tag: 2)
             }

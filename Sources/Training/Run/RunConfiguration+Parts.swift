@@ -1,6 +1,3 @@
-import DataParallel
-import LinearAlgebra
-import MPI
 import MultiTaskBERT
 import Optimization
 import TaskData
@@ -122,24 +119,4 @@ extension EncoderSource {
         (configuration.hiddenDropout, configuration.attentionDropout) = (dropout, dropout)
         configuration.classifierDropout = dropout
     }
-}
-
-/// Makes the buffers of the replicas.
-///
-/// - Throws: `UsageError` where shared memory was asked for and cannot be had.
-func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator, count: Int, lanes: Int) throws
-    -> any ReplicaExchange
-{
-    let needed = SharedMemoryExchange.byteCount(count: count, lanes: lanes) * communicator.size
-    let isPossible = communicator.size == 1 || communicator.sharesMemory && SharedMemorySpace.has(needed)
-    // Ranks see the same file system, but not at the same moment: all do what the most cautious one finds.
-    let possible = try communicator.allGather(isPossible).allSatisfy { $0 }
-    if kind == .shared, !possible {
-        throw UsageError(
-            "--exchange shared needs all ranks on one machine and \(needed >> 20) MiB free in /dev/shm; use auto or messages")
-    }
-    if kind == .messages || !possible {
-        return MessageExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
-    }
-    return try SharedMemoryExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
 }

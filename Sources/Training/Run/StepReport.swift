@@ -21,12 +21,12 @@ struct StepReport {
     ///
     /// - Parameter losses: of this rank's shards, by task.
     init(gathering losses: [[Double]], _ loaded: LoadedStep, of run: TrainingRun) throws {
-        let (ranges, taskCount) = (run.exchange.ranges, run.datasets.count)
+        let (ranges, taskCount) = (run.replica.exchange.ranges, run.datasets.count)
         let blocks = (0..<run.communicator.size).map { ranges.blocks(of: $0).count }
         let longest = blocks.max() ?? 0
         var own = [StopRequest.isPending ? 1.0 : 0, Double(loaded.shards.reduce(0) { $0 + $1.tokenCount })]
         own += losses.joined()
-        own += GradientNorm.blockSums(run.exchange.ownedGradient)
+        own += GradientNorm.blockSums(run.replica.exchange.ownedGradient)
         own += [Double](repeating: 0, count: 2 + losses.count * taskCount + longest - own.count)
 
         let all = try run.communicator.allGather(own)

@@ -1,11 +1,9 @@
 import Checkpoints
-import Dispatch
 import Foundation
 import LinearAlgebra
 import MPI
 import Metrics
 import Optimization
-import Synchronization
 import TaskData
 
 extension TrainingRun {
@@ -21,7 +19,7 @@ extension TrainingRun {
                 .resume(
                     .init(
                         step: state.step, checkpoint: resumedFrom.path, worldSize: communicator.size,
-                        threads: lanes.count)))
+                        threads: replica.lanes.count)))
         }
         let began = Date()
         let writer = CheckpointWriter(self)
@@ -35,9 +33,11 @@ extension TrainingRun {
             var clock = StepClock()
             guard let loaded = try loader.next() else { break }
             clock.note(\.data)
-            let losses = computeGradients(loaded)
+            let weights = zip(loaded.plan.weights, loaded.plan.taskCounts).map { $1 == 0 ? 0 : $0 / Double($1) }
+            let losses = replica.computeGradients(
+                loaded.shards, weights: weights, dropoutKey: mixedKey(configuration.seed, UInt64(loaded.plan.step)))
             clock.note(\.backward)
-            try exchange.sumOwnedGradients()
+            try replica.exchange.sumOwnedGradients()
             let report = try StepReport(gathering: losses, loaded, of: self)
             clock.note(\.communication)
             if let problem = report.problem {
@@ -46,7 +46,7 @@ extension TrainingRun {
                 let learningRate = schedule.learningRate(step: loaded.plan.step)
                 update(loaded.plan, report, learningRate: learningRate)
                 clock.note(\.optimizer)
-                try exchange.publishParameters()
+                try replica.exchange.publishParameters()
                 clock.note(\.communication)
                 reporter.record(.step(report.event(loaded.plan, learningRate, clock.seconds, of: self)))
             }
@@ -71,24 +71,6 @@ extension TrainingRun {
 
     private func isDue(_ every: Int) -> Bool { every > 0 && state.step % every == 0 }
 
-    /// Runs the rank's shards forward and backward, each lane on its own thread.
-    ///
-    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies.
-    private func computeGradients(_ loaded: LoadedStep) -> [[Double]] {
-        let plan = loaded.plan
-        let weights = zip(plan.weights, plan.taskCounts).map { $1 == 0 ? 0 : $0 / Double($1) }
-        let key = mixedKey(configuration.seed, UInt64(plan.step))
-        let share = loaded.shards.count / lanes.count
-        let lanes = lanes
-        let losses = Mutex([[[Double]]](repeating: [], count: lanes.count))
-        DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
-            let own = lanes[index].computeGradient(
-                of: loaded.shards[index * share..<(index + 1) * share], weights: weights, dropoutKey: key)
-            losses.withLock { $0[index] = own }
-        }
-        return losses.withLock { $0.flatMap { $0 } }
-    }
-
     /// Clips and applies the owned part of the gradient. A classification head without examples in the step is left alone,
     /// as PyTorch leaves parameters without a gradient.
     private func update(_ plan: StepPlan, _ report: StepReport, learningRate: Double) {
@@ -98,8 +80,7 @@ extension TrainingRun {
         let isPresent = plan.taskCounts.map { $0 > 0 }
         for task in isPresent.indices where isPresent[task] { state.taskUpdates[task] += 1 }
         let heads = isPresent.indices.map { isPresent[$0] ? state.taskUpdates[$0] : nil }
-        optimizer.update(
-            exchange.parameters, gradient: exchange.ownedGradient,
+        replica.update(
             gradientScale: GradientNorm.clippingScale(
                 norm: report.gradientNorm, maximum: configuration.optimizer.maxGradientNorm),
             learningRate: learningRate, updates: [state.updates] + heads)
@@ -128,7 +109,7 @@ extension TrainingRun {
     /// Collective: scores a split. - Returns: whether it is the best so far.
     private func evaluate(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> Bool {
         let began = Date()
-        let scores = try evaluator(split).scores(lanes.map(\.pass), communicator)
+        let scores = try evaluator(split).scores(replica.lanes.map(\.pass), communicator)
         guard !scores.isEmpty else { return false }
         let criterion = configuration.evaluation.best
         let score = criterion.value(in: scores)

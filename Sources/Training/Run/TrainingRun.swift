@@ -38,9 +38,7 @@ public final class TrainingRun {
     let planner: StepPlanner
     let source: EncoderSource
     let model: ModelShape
-    let exchange: any ReplicaExchange
-    let optimizer: AdamW
-    let lanes: [Lane]
+    let replica: Replica
     /// The shards that this rank computes.
     let ownShards: Range<Int>
     let store: CheckpointStore
@@ -113,26 +111,16 @@ public final class TrainingRun {
             source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) })
         let model = model
         try communicator.agreeing { try source.requireRoom(for: model) }
-        let exchange = try makeExchange(
-            options.exchange, communicator, count: model.layout.count, lanes: plan.laneCount)
-        self.exchange = exchange
-        optimizer = AdamW(
-            configuration.adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
-            owned: exchange.ranges.range(of: communicator.rank))
-        lanes = exchange.gradients.map {
-            Lane(model, parameters: exchange.parameters, gradient: $0, tokenBudget: TrainingRun.tokenBudget)
-        }
+        replica = try Replica(
+            model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW)
         try loadParameters(reporter)
     }
-
-    /// Tokens that a lane runs as one batch: enough to save traffic, little enough to keep the activations small.
-    static let tokenBudget = 2048
 
     var isRoot: Bool { communicator.rank == 0 }
 
     /// Fills every replica, and every rank's moments, from rank 0's files.
     private func loadParameters(_ reporter: RootReporter) throws {
-        let parameters = exchange.parameters
+        let parameters = replica.exchange.parameters
         var notes: [String] = []
         try communicator.agreeing {
             guard isRoot else { return }
@@ -151,8 +139,7 @@ public final class TrainingRun {
             }
         }
         notes.forEach(reporter.warning)
-        try communicator.broadcast(
-            UnsafeMutableRawBufferPointer(start: parameters.base, count: parameters.count * 4), root: 0)
+        try replica.broadcastParameters()
         if let resumedFrom { try CheckpointContents(self).restoreMoments(from: resumedFrom) }
     }
 
@@ -166,7 +153,7 @@ public final class TrainingRun {
                     name: $0.name, labels: $0.labelNames, trainCount: $0.trainingRows.count,
                     devCount: $0.dev?.usableRows.count, testCount: $0.test?.usableRows.count)
             },
-            worldSize: communicator.size, threads: lanes.count, batchSize: configuration.batch.size,
+            worldSize: communicator.size, threads: replica.lanes.count, batchSize: configuration.batch.size,
             shards: state.shards, maxLength: configuration.batch.maxLength, totalSteps: totalSteps,
             seed: configuration.seed, output: configuration.output)
     }
@@ -212,13 +199,6 @@ private struct SavedState {
         guard let end = bytes.firstIndex(of: 0) else { return nil }
         checkpoint = try Checkpoint(folder: String(decoding: bytes[..<end], as: UTF8.self), mustExist: false)
         state = try JSONDecoder().decode(TrainerState.self, from: Data(bytes[(end + 1)...]))
-    }
-}
-
-extension AdamW.Segment {
-    /// The encoder's tensors are group 0; those of a task's classification head are a group of their own.
-    init(_ tensor: ParameterTensor) {
-        self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0)
     }
 }
 

@@ -1,0 +1,95 @@
+import DataParallel
+import Dispatch
+import LinearAlgebra
+import MPI
+import MultiTaskBERT
+import Optimization
+import Synchronization
+import TaskData
+
+/// This rank's copy of the model and its part in a step: gradients of its shards, the sum over all ranks, the update of the
+/// range that it owns.
+final class Replica {
+    let model: ModelShape
+    let exchange: any ReplicaExchange
+    let optimizer: AdamW
+    let lanes: [Lane]
+    private let communicator: any Communicator
+
+    /// Collective.
+    init(
+        _ model: ModelShape, _ communicator: any Communicator, threads: Int, exchange kind: ExchangeKind,
+        adamW: AdamW.Settings
+    ) throws {
+        self.model = model
+        self.communicator = communicator
+        let exchange = try makeExchange(kind, communicator, count: model.layout.count, lanes: threads)
+        self.exchange = exchange
+        optimizer = AdamW(
+            adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
+            owned: exchange.ranges.range(of: communicator.rank))
+        lanes = exchange.gradients.map {
+            Lane(model, parameters: exchange.parameters, gradient: $0, tokenBudget: Replica.tokenBudget)
+        }
+    }
+
+    /// Tokens that a lane runs as one batch: enough to save traffic, little enough to keep the activations small.
+    static let tokenBudget = 2048
+
+    /// Collective: fills every replica from rank 0's.
+    func broadcastParameters() throws { try communicator.broadcast(exchange.parameters.bytes, root: 0) }
+
+    /// Runs the rank's shards forward and backward, each lane on its own thread.
+    ///
+    /// - Parameter weights: of each task: what one example's cross-entropy counts.
+    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies.
+    func computeGradients(_ shards: [PackedShard], weights: [Double], dropoutKey: UInt64) -> [[Double]] {
+        let lanes = lanes
+        let share = shards.count / lanes.count
+        let losses = Mutex([[[Double]]](repeating: [], count: lanes.count))
+        DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
+            let own = lanes[index].computeGradient(
+                of: shards[index * share..<(index + 1) * share], weights: weights, dropoutKey: dropoutKey)
+            losses.withLock { $0[index] = own }
+        }
+        return losses.withLock { $0.flatMap { $0 } }
+    }
+
+    /// Updates the owned range of the parameters; `exchange.publishParameters` hands it round.
+    ///
+    /// - Parameters:
+    ///   - gradientScale: the clipping.
+    ///   - updates: see `AdamW.update`.
+    func update(gradientScale: Float, learningRate: Double, updates: [Int?]) {
+        optimizer.update(
+            exchange.parameters, gradient: exchange.ownedGradient, gradientScale: gradientScale,
+            learningRate: learningRate, updates: updates)
+    }
+}
+
+extension AdamW.Segment {
+    /// The encoder's tensors are group 0; those of a task's classification head are a group of their own.
+    init(_ tensor: ParameterTensor) {
+        self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0)
+    }
+}
+
+/// Makes the buffers of the replicas.
+///
+/// - Throws: `UsageError` where shared memory was asked for and cannot be had.
+private func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator, count: Int, lanes: Int) throws
+    -> any ReplicaExchange
+{
+    let needed = SharedMemoryExchange.byteCount(count: count, lanes: lanes) * communicator.size
+    let isPossible = communicator.size == 1 || communicator.sharesMemory && SharedMemorySpace.has(needed)
+    // Ranks see the same file system, but not at the same moment: all do what the most cautious one finds.
+    let possible = try communicator.allGather(isPossible).allSatisfy { $0 }
+    if kind == .shared, !possible {
+        throw UsageError(
+            "--exchange shared needs all ranks on one machine and \(needed >> 20) MiB free in /dev/shm; use auto or messages")
+    }
+    if kind == .messages || !possible {
+        return MessageExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
+    }
+    return try SharedMemoryExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
+}
