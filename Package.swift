@@ -60,7 +60,8 @@ let package = Package(
 
         // Floor 5: programs
         .executableTarget(
-            name: "mtbert-dist", dependencies: ["Reporting", "Training", argumentParser], swiftSettings: common),
+            name: "mtbert-dist",
+            dependencies: ["DataParallel", "LinearAlgebra", "MPI", "Metrics", "Reporting", "Training", argumentParser], swiftSettings: common),
 
         // Tests
         .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: common),
@@ -80,6 +81,8 @@ let package = Package(
         .testTarget(name: "TaskDataTests", dependencies: ["TaskData"], swiftSettings: common),
         .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: common),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: common),
+        // These start the built program, alone and under mpirun.
+        .testTarget(name: "EndToEndTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

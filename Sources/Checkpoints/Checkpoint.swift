@@ -14,6 +14,28 @@ public struct Checkpoint: Sendable, Hashable, CustomStringConvertible {
         self.step = step
     }
 
+    /// A checkpoint by its folder, or by a link to it such as `best`.
+    ///
+    /// - Parameter mustExist: whether it is an error where there is no such folder.
+    /// - Throws: `CheckpointUsageError` where the folder is not named as a checkpoint is.
+    public init(folder: String, mustExist: Bool = true) throws {
+        let resolved = realpath(folder, nil).map { pointer in
+            defer { free(pointer) }
+            return String(cString: pointer)
+        }
+        if mustExist, resolved == nil { throw CheckpointUsageError("\(folder): there is no such checkpoint") }
+        let path = resolved ?? folder
+        guard let name = path.split(separator: "/").last, let step = Self.step(ofFolder: String(name)) else {
+            throw CheckpointUsageError("\(folder) is no checkpoint of a run: those are named step-00000500")
+        }
+        self.init(path: path, step: step)
+    }
+
+    /// The SHA-256 of one of its files, as its list has it; nil where the list does not have the file.
+    public func digest(of name: String) throws -> String? {
+        try ChecksumList(contentsOf: file(Self.sumsName), folder: path).entries.first { $0.name == name }?.digest
+    }
+
     public var description: String { path }
 
     /// The path of one of its files.

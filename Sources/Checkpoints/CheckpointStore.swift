@@ -1,8 +1,14 @@
+import Glibc
+
 /// The `checkpoints` folder of a run.
 ///
 /// It holds folders `step-00000500`, each of them whole; `latest` and `best`, relative symbolic links to two of them, so
 /// that `checkpoints/best/` works as a folder anywhere; and, while something is written or deleted, `.tmp-…`. Every change
 /// of what a name means is one rename.
+///
+/// A commit goes through these steps, and may be cut off at any point without loss: every file of the draft is brought to
+/// disk, then the draft's folder; the draft takes its final name, and that is brought to disk; `latest` and `best` follow;
+/// last, older checkpoints are pruned, each losing its name before its first file.
 ///
 /// One process writes to a store; any number may read.
 public struct CheckpointStore: Sendable {
@@ -37,8 +43,13 @@ public struct CheckpointStore: Sendable {
         return try CheckpointDraft(step: step, store: self)
     }
 
-    /// Lets `best` point to `checkpoint` of this store.
-    public func markBest(_ checkpoint: Checkpoint) throws { try point(Self.bestName, to: checkpoint) }
+    /// Lets `best` point to `checkpoint` of this store, which must exist.
+    public func markBest(_ checkpoint: Checkpoint) throws {
+        guard operations.isFolder(checkpoint.path) else {
+            throw FileSystemError("make the best one", checkpoint.path, code: ENOENT)
+        }
+        try point(Self.bestName, to: checkpoint)
+    }
 
     /// Deletes what interrupted writing and pruning left, and puts a checkpoint back in its place that had stepped aside
     /// for one that never came. To be called before anything is read or written, by the process that writes. Returns the

@@ -3,7 +3,8 @@ import Glibc
 /// A regular file open for reading at any offset.
 ///
 /// `pread` rather than `mmap`: a failing disk, a lost network file system or a file cut short by another program is then a
-/// thrown error instead of a SIGBUS, at the same speed (both copy once out of the page cache).
+/// thrown error instead of a SIGBUS; and it is faster, as no page of the file has to be mapped (91 MB of floats out of the
+/// page cache: 9 ms, against 13 ms for `mmap` and `memcpy`).
 package final class InputFile: Sendable {
     package let path: String
     /// In bytes, when the file was opened.

@@ -39,7 +39,8 @@ public struct FanOutObserver: RunObserver {
 }
 
 extension RunEvent {
-    /// The run as it begins, with everything that a reader of the log needs to know about it.
+    /// The run as it begins, with everything that a reader of the log needs to know about it. Every start of the program
+    /// records one; where it resumes a run, `resume` comes next.
     public struct Start: Sendable, Equatable {
         public struct TaskSummary: Sendable, Equatable {
             public var name: String

@@ -65,39 +65,45 @@ final class LayerGradients {
 /// One layer of the encoder (Devlin et al. 2019, after Vaswani et al. 2017, section 3): attention and feed-forward, each
 /// followed by dropout, the residual sum and layer normalisation.
 ///
-/// Every operation runs shard by shard on the shard's own rows, so that its bits do not depend on which shards share a batch.
+/// Every operation gives each shard's rows the bits that they have when the shard is alone in its batch.
 struct EncoderLayer {
     let configuration: BERTConfiguration
     let index: Int
     /// The key of the step's dropout; nil where nothing is dropped.
     let dropoutKey: UInt64?
 
-    func forward(_ input: MatrixView, _ batch: PackedBatch, _ parameters: ModelTensors.Layer, _ saved: LayerActivations,
+    func forward(
+        _ input: MatrixView, _ batch: PackedBatch, _ parameters: ModelTensors.Layer, _ saved: LayerActivations,
         _ work: LayerGradients
     ) {
-        let vectors = parameters.vectors
+        let (vectors, offsets) = (parameters.vectors, batch.shardOffsets)
+        multiplyShards(input, shardOffsets: offsets, parameters.projections, .transposed, into: saved.projections)
         for shard in batch.shards {
-            let rows = shard.tokens
-            let projections = saved.projections.rows(rows)
-            multiply(input.rows(rows), .asIs, parameters.projections, .transposed, into: projections)
+            let projections = saved.projections.rows(shard.tokens)
             addBias(vectors.projectionBias, to: projections)
             attention(shard).forward(
                 projections, sequenceOffsets: batch.boundaries(shard), probabilities: probabilities(shard, batch, saved),
-                into: saved.context.rows(rows), scratch: work.attention.0)
-            let attentionSum = saved.attentionNormalized.rows(rows)
-            multiply(saved.context.rows(rows), .asIs, parameters.attention, .transposed, into: attentionSum)
+                into: saved.context.rows(shard.tokens), scratch: work.attention.0)
+        }
+        multiplyShards(
+            saved.context, shardOffsets: offsets, parameters.attention, .transposed, into: saved.attentionNormalized)
+        for shard in batch.shards {
+            let rows = shard.tokens
             addAndNormalize(
-                attentionSum, bias: vectors.attentionBias, residual: input.rows(rows),
+                saved.attentionNormalized.rows(rows), bias: vectors.attentionBias, residual: input.rows(rows),
                 dropout: dropout(shard, .attentionOutput), norm(vectors.attentionNorm),
                 inverseDeviation: saved.attentionInverseDeviation.slice(rows), into: saved.attended.rows(rows))
-            let intermediate = saved.intermediate.rows(rows)
-            multiply(saved.attended.rows(rows), .asIs, parameters.intermediate, .transposed, into: intermediate)
-            activate(
-                intermediate, bias: vectors.intermediateBias, configuration.activation, into: saved.activated.rows(rows))
-            let outputSum = saved.outputNormalized.rows(rows)
-            multiply(saved.activated.rows(rows), .asIs, parameters.output, .transposed, into: outputSum)
+        }
+        multiplyShards(
+            saved.attended, shardOffsets: offsets, parameters.intermediate, .transposed, into: saved.intermediate)
+        activate(
+            saved.intermediate, bias: vectors.intermediateBias, configuration.activation, into: saved.activated)
+        multiplyShards(
+            saved.activated, shardOffsets: offsets, parameters.output, .transposed, into: saved.outputNormalized)
+        for shard in batch.shards {
+            let rows = shard.tokens
             addAndNormalize(
-                outputSum, bias: vectors.outputBias, residual: saved.attended.rows(rows),
+                saved.outputNormalized.rows(rows), bias: vectors.outputBias, residual: saved.attended.rows(rows),
                 dropout: dropout(shard, .layerOutput), norm(vectors.outputNorm),
                 inverseDeviation: saved.outputInverseDeviation.slice(rows), into: saved.output.rows(rows))
         }
@@ -106,50 +112,54 @@ struct EncoderLayer {
     /// - Parameters:
     ///   - dHidden: [tokens, hiddenSize], the gradient of the layer's output; overwritten by that of its input.
     ///   - gradients: overwritten.
-    ///   - shardVectors: [shards, the layer's vectors], each row with the views into it.
+    ///   - shardVectors: for each shard where the gradients of the layer's vectors go.
     func backward(
         _ dHidden: MatrixView, input: MatrixView, _ batch: PackedBatch, _ parameters: ModelTensors.Layer,
         _ saved: LayerActivations, _ work: LayerGradients, shardVectors: [ModelTensors.LayerVectors],
         into gradients: ModelTensors.Layer
     ) {
-        let vectors = parameters.vectors
+        let (vectors, offsets) = (parameters.vectors, batch.shardOffsets)
+        func weightGradient(_ dOutput: MatrixView, _ source: MatrixView, into gradient: MatrixView) {
+            Kernels.weightGradient(
+                dOutput: dOutput, input: source, shardOffsets: offsets, into: gradient, scratch: work.tree)
+        }
         for shard in batch.shards {
             let (rows, own) = (shard.tokens, shardVectors[shard.index])
-            let (d, dOutput) = (dHidden.rows(rows), work.outputProduct.rows(rows))
             addAndNormalizeBackward(
-                d, normalized: saved.outputNormalized.rows(rows),
+                dHidden.rows(rows), normalized: saved.outputNormalized.rows(rows),
                 inverseDeviation: saved.outputInverseDeviation.slice(rows), dropout: dropout(shard, .layerOutput),
-                norm(vectors.outputNorm), dSublayer: dOutput, dBias: own.outputBias, own.outputNorm.gradients)
-            let dIntermediate = work.intermediate.rows(rows)
-            multiply(dOutput, parameters.output, into: dIntermediate)
+                norm(vectors.outputNorm), dSublayer: work.outputProduct.rows(rows), dBias: own.outputBias,
+                own.outputNorm.gradients)
+        }
+        weightGradient(work.outputProduct, saved.activated, into: gradients.output)
+        multiplyShards(work.outputProduct, shardOffsets: offsets, parameters.output, .asIs, into: work.intermediate)
+        for shard in batch.shards {
             activateBackward(
-                dIntermediate, input: saved.intermediate.rows(rows), configuration.activation,
-                dBias: own.intermediateBias)
-            multiply(dIntermediate, .asIs, parameters.intermediate, .asIs, into: d, keep: 1)
-            let dAttention = work.attentionProduct.rows(rows)
+                work.intermediate.rows(shard.tokens), input: saved.intermediate.rows(shard.tokens),
+                configuration.activation, dBias: shardVectors[shard.index].intermediateBias)
+        }
+        weightGradient(work.intermediate, saved.attended, into: gradients.intermediate)
+        multiplyShards(work.intermediate, shardOffsets: offsets, parameters.intermediate, .asIs, into: dHidden, keep: 1)
+        for shard in batch.shards {
+            let (rows, own) = (shard.tokens, shardVectors[shard.index])
             addAndNormalizeBackward(
-                d, normalized: saved.attentionNormalized.rows(rows),
+                dHidden.rows(rows), normalized: saved.attentionNormalized.rows(rows),
                 inverseDeviation: saved.attentionInverseDeviation.slice(rows), dropout: dropout(shard, .attentionOutput),
-                norm(vectors.attentionNorm), dSublayer: dAttention, dBias: own.attentionBias,
+                norm(vectors.attentionNorm), dSublayer: work.attentionProduct.rows(rows), dBias: own.attentionBias,
                 own.attentionNorm.gradients)
-            multiply(dAttention, parameters.attention, into: work.context.rows(rows))
-            let dProjections = work.projections.rows(rows)
+        }
+        weightGradient(work.attentionProduct, saved.context, into: gradients.attention)
+        multiplyShards(work.attentionProduct, shardOffsets: offsets, parameters.attention, .asIs, into: work.context)
+        for shard in batch.shards {
+            let rows = shard.tokens
             attention(shard).backward(
                 work.context.rows(rows), projections: saved.projections.rows(rows),
                 sequenceOffsets: batch.boundaries(shard), probabilities: probabilities(shard, batch, saved),
-                into: dProjections, scratch: work.attention.0, gradientScratch: work.attention.1)
-            sumRows(dProjections, into: own.projectionBias)
-            multiply(dProjections, .asIs, parameters.projections, .asIs, into: d, keep: 1)
+                into: work.projections.rows(rows), scratch: work.attention.0, gradientScratch: work.attention.1)
+            sumRows(work.projections.rows(rows), into: shardVectors[shard.index].projectionBias)
         }
-        for (dOutput, source, gradient) in [
-            (work.outputProduct, saved.activated, gradients.output),
-            (work.intermediate, saved.attended, gradients.intermediate),
-            (work.attentionProduct, saved.context, gradients.attention),
-            (work.projections, input, gradients.projections),
-        ] {
-            weightGradient(
-                dOutput: dOutput, input: source, shardOffsets: batch.shardOffsets, into: gradient, scratch: work.tree)
-        }
+        weightGradient(work.projections, input, into: gradients.projections)
+        multiplyShards(work.projections, shardOffsets: offsets, parameters.projections, .asIs, into: dHidden, keep: 1)
     }
 
     private func norm(_ tensors: ModelTensors.LayerNorm) -> LayerNormParameters {

@@ -3,10 +3,10 @@ import LinearAlgebra
 /// A model without its numbers: the encoder's configuration, the tasks, and where each parameter lies.
 public struct ModelShape: Sendable {
     public let configuration: BERTConfiguration
-    public let tasks: [TaskDescription]
+    public let tasks: [ClassificationTask]
     public let layout: ParameterLayout
 
-    public init(_ configuration: BERTConfiguration, tasks: [TaskDescription]) {
+    public init(_ configuration: BERTConfiguration, tasks: [ClassificationTask]) {
         self.configuration = configuration
         self.tasks = tasks
         layout = ParameterLayout(configuration, tasks: tasks)

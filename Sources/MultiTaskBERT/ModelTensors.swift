@@ -48,7 +48,7 @@ struct ModelTensors: Sendable {
         let poolerBias: VectorView
         let classifiers: [Linear]
 
-        init(_ vector: VectorView, base: Int, _ layout: ParameterLayout, tasks: [TaskDescription]) {
+        init(_ vector: VectorView, base: Int, _ layout: ParameterLayout, tasks: [ClassificationTask]) {
             let finder = TensorFinder(layout: layout, vector: vector, base: base)
             poolerBias = finder.vector("bert.pooler.dense.bias")
             classifiers = tasks.map { finder.linear("classifiers.\($0.name)") }
@@ -62,7 +62,7 @@ struct ModelTensors: Sendable {
     let pooler: MatrixView
     let heads: Heads
 
-    init(_ flat: VectorView, _ layout: ParameterLayout, layerCount: Int, tasks: [TaskDescription]) {
+    init(_ flat: VectorView, _ layout: ParameterLayout, layerCount: Int, tasks: [ClassificationTask]) {
         let finder = TensorFinder(layout: layout, vector: flat, base: 0)
         self.flat = flat
         words = finder.matrix("bert.embeddings.word_embeddings.weight")

@@ -10,6 +10,8 @@ public struct ParameterTensor: Sendable, Equatable {
     public let offset: Int
     /// Whether weight decay applies: to matrices, not to biases and layer normalisations.
     public let decays: Bool
+    /// The task whose classification head it belongs to; nil for the shared encoder.
+    public let task: Int?
 
     public var count: Int { shape.reduce(1, *) }
     public var range: Range<Int> { offset..<offset + count }
@@ -34,7 +36,7 @@ public struct ParameterLayout: Sendable, Equatable {
     /// The pooler's bias and all classification heads.
     let headRegion: Region
 
-    public init(_ configuration: BERTConfiguration, tasks: [TaskDescription]) {
+    public init(_ configuration: BERTConfiguration, tasks: [ClassificationTask]) {
         var builder = LayoutBuilder()
         let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
         let embeddings = "bert.embeddings."
@@ -61,9 +63,9 @@ public struct ParameterLayout: Sendable, Equatable {
         builder.add("bert.pooler.dense.weight", [hidden, hidden])
         headRegion = builder.region {
             $0.add("bert.pooler.dense.bias", [hidden])
-            for task in tasks {
-                $0.add("classifiers.\(task.name).weight", [task.labels.count, hidden])
-                $0.add("classifiers.\(task.name).bias", [task.labels.count])
+            for (index, task) in tasks.enumerated() {
+                $0.add("classifiers.\(task.name).weight", [task.labels.count, hidden], task: index)
+                $0.add("classifiers.\(task.name).bias", [task.labels.count], task: index)
             }
         }
         tensors = builder.tensors
@@ -80,7 +82,7 @@ private struct LayoutBuilder {
     var tensors: [ParameterTensor] = []
     var count = 0
 
-    mutating func add(_ name: String, _ shape: [Int]) { addAdjacent([(name, shape)]) }
+    mutating func add(_ name: String, _ shape: [Int], task: Int? = nil) { addAdjacent([(name, shape)], task: task) }
 
     mutating func addLayerNorm(_ name: String, _ size: Int) {
         addAdjacent([(name + ".weight", [size])], decays: false)
@@ -88,10 +90,11 @@ private struct LayoutBuilder {
     }
 
     /// Tensors without a gap between them, behind which the next starts at a multiple of 16 elements.
-    mutating func addAdjacent(_ group: [(name: String, shape: [Int])], decays: Bool = true) {
+    mutating func addAdjacent(_ group: [(name: String, shape: [Int])], decays: Bool = true, task: Int? = nil) {
         for (name, shape) in group {
             tensors.append(
-                ParameterTensor(name: name, shape: shape, offset: count, decays: decays && shape.count > 1))
+                ParameterTensor(
+                    name: name, shape: shape, offset: count, decays: decays && shape.count > 1, task: task))
             count += shape.reduce(1, *)
         }
         count = (count + laneCount - 1) / laneCount * laneCount

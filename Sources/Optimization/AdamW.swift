@@ -25,10 +25,13 @@ public final class AdamW: @unchecked Sendable {
     public struct Segment: Sendable, Equatable {
         public let range: Range<Int>
         public let decays: Bool
+        /// Segments of a group are updated in the same steps.
+        public let group: Int
 
-        public init(range: Range<Int>, decays: Bool) {
+        public init(range: Range<Int>, decays: Bool, group: Int = 0) {
             self.range = range
             self.decays = decays
+            self.group = group
         }
     }
 
@@ -50,7 +53,7 @@ public final class AdamW: @unchecked Sendable {
         self.owned = owned
         self.segments = segments.compactMap {
             let range = $0.range.clamped(to: owned)
-            return range.isEmpty ? nil : Segment(range: range, decays: $0.decays)
+            return range.isEmpty ? nil : Segment(range: range, decays: $0.decays, group: $0.group)
         }
         memory = FloatBuffer(count: 2 * owned.count)
         firstMoment = memory.view.slice(0..<owned.count)
@@ -63,24 +66,32 @@ public final class AdamW: @unchecked Sendable {
     ///   - parameters: the flat buffer of the parameters; its owned range is overwritten.
     ///   - gradient: of the owned range.
     ///   - gradientScale: what the gradient is multiplied by: the clipping.
-    ///   - step: from 1, for the bias correction.
+    ///   - updates: for each group the number of this update, from 1, for the bias correction; nil leaves the group's
+    ///     parameters and moments alone.
     public func update(
-        _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, step: Int
+        _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, updates: [Int?]
     ) {
-        let correction1 = 1 - pow(settings.beta1, Double(step))
-        let correction2 = 1 - pow(settings.beta2, Double(step))
-        let factors = Factors(
-            gradient: gradientScale, beta1: Float(settings.beta1), rest1: Float(1 - settings.beta1),
-            beta2: Float(settings.beta2), rest2: Float(1 - settings.beta2),
-            rootCorrection: Float(1 / correction2.squareRoot()), epsilon: Float(settings.epsilon),
-            step: Float(learningRate / correction1))
+        let groups = updates.map { number in
+            number.map { factors(gradientScale: gradientScale, learningRate: learningRate, update: $0) }
+        }
         for segment in segments {
+            guard let factors = groups[segment.group] else { continue }
             let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
             let part = segment.range.lowerBound - owned.lowerBound..<segment.range.upperBound - owned.lowerBound
             Self.update(
                 parameters.slice(segment.range), gradient.slice(part), firstMoment.slice(part),
                 secondMoment.slice(part), factors, keep: keep)
         }
+    }
+
+    private func factors(gradientScale: Float, learningRate: Double, update: Int) -> Factors {
+        let correction1 = 1 - pow(settings.beta1, Double(update))
+        let correction2 = 1 - pow(settings.beta2, Double(update))
+        return Factors(
+            gradient: gradientScale, beta1: Float(settings.beta1), rest1: Float(1 - settings.beta1),
+            beta2: Float(settings.beta2), rest2: Float(1 - settings.beta2),
+            rootCorrection: Float(1 / correction2.squareRoot()), epsilon: Float(settings.epsilon),
+            step: Float(learningRate / correction1))
     }
 
     private struct Factors {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Synchronization
 import Testing
 
 @Suite struct CheckpointStoreTests {
@@ -67,6 +68,8 @@ import Testing
         try save(123_456_790)
         #expect(try names() == ["best", "latest", "step-00000006", "step-123456789", "step-123456790"])
         #expect(store.latest()?.step == 123_456_790)
+        #expect(message { try store.markBest(store.checkpoint(step: 1)) }.contains("cannot make the best one"))
+        #expect(store.best()?.step == 6)
     }
 
     @Test func pruningPassesOverTheOneInUse() throws {
@@ -98,6 +101,13 @@ import Testing
         let after =
             try FileManager.default.attributesOfItem(atPath: first.file("config.json"))[.systemFileNumber] as? Int
         #expect(inode != nil && inode == after)
+        // What an earlier process did and did not bring to disk is brought there now.
+        let synced = Mutex<[String]>([])
+        let operations = FileOperations { operation in
+            if operation.kind == .syncFolder { synced.withLock { $0.append(operation.path) } }
+        }
+        try saveCheckpoint(3, "step 3", in: CheckpointStore(folder: store.folder, operations: operations))
+        #expect(synced.withLock { $0.last } == store.folder)
         #expect(try names() == ["best", "latest", "step-00000003"])
     }
 

@@ -39,7 +39,7 @@ import Testing
             configuration,
             tasks: try tasks.map { name in
                 let count = try expected.shape(of: "param.classifiers.\(name).bias")[0]
-                return TaskDescription(name: name, labels: (0..<count).map(String.init))
+                return ClassificationTask(name: name, labels: (0..<count).map(String.init))
             })
         let parameters = FloatBuffer(count: model.layout.count)
         try model.loadParameters(

@@ -72,7 +72,7 @@ import Testing
         let model = ModelShape(
             configuration,
             tasks: [2, 3, 5].enumerated().map { index, count in
-                TaskDescription(name: "task\(index)", labels: (0..<count).map(String.init))
+                ClassificationTask(name: "task\(index)", labels: (0..<count).map(String.init))
             })
         let parameters = FloatBuffer(count: model.layout.count)
         try model.loadParameters(

@@ -13,6 +13,10 @@ struct ConfigurationErrorTests {
         ("learning_rate: 1.0e-5", "learning_rate", "optimizer.learning_rate"),
         ("batch_size: 8", "batch_size", "batch.size"),
         ("epoch: 3", "epoch", "epochs"),
+        ("lr: 3", "lr", "optimizer.learning_rate"),
+        ("train_batch_size: 3", "train_batch_size", "batch.size"),
+        ("warmup_steps: 3", "warmup_steps", "schedule.warmup"),
+        ("batch: {sise: 3}", "batch.sise", "batch.size"),
         ("batch: {learning_rate: 3}", "batch.learning_rate", "optimizer.learning_rate"),
     ])
     func unknownKeysNameTheNearest(line: String, key: String, nearest: String) {
@@ -34,12 +38,12 @@ struct ConfigurationErrorTests {
     }
 
     @Test(arguments: [
-        ("batch: {size: 0}", "batch.size is 0, but must be an integer of at least 1"),
-        ("batch: {size: 1.5}", "batch.size is 1.5, but must be an integer of at least 1"),
-        ("batch: {size: \"8\"}", "batch.size is the text \"8\", but must be an integer of at least 1"),
-        ("batch: {size: 010}", "batch.size is 010, but must be an integer of at least 1"),
-        ("batch: {size: }", "batch.size is empty, but must be an integer of at least 1"),
-        ("batch: {shards: 0}", "batch.shards is 0, but must be auto or an integer of at least 1"),
+        ("batch: {size: 0}", "batch.size is 0, but must be an integer from 1 to 1000000"),
+        ("batch: {size: 1.5}", "batch.size is 1.5, but must be an integer from 1 to 1000000"),
+        ("batch: {size: \"8\"}", "batch.size is the text \"8\", but must be an integer from 1 to 1000000"),
+        ("batch: {size: 010}", "batch.size is 010, but must be an integer from 1 to 1000000"),
+        ("batch: {size: }", "batch.size is empty, but must be an integer from 1 to 1000000"),
+        ("batch: {shards: 0}", "batch.shards is 0, but must be auto or an integer from 1 to 4096"),
         ("batch: 7", "batch is 7, but must be a mapping with keys out of size, shards or max_length"),
         ("optimizer: {learning_rate: 0}", "optimizer.learning_rate is 0, but must be a number above 0.0"),
         ("optimizer: {learning_rate: [1]}", "optimizer.learning_rate is a list, but must be a number above 0.0"),
@@ -56,7 +60,7 @@ struct ConfigurationErrorTests {
             "evaluation.best is mean.f1, but must be mean or a task, a point, and loss, accuracy, macro_f1, macro_recall "
                 + "or matthews"
         ),
-        ("steps: -1", "steps is -1, but must be an integer of at least 0"),
+        ("steps: -1", "steps is -1, but must be an integer from 0 to 1000000000"),
     ])
     func valuesAreChecked(line: String, message: String) {
         #expect(problem(line) == "run.yaml:2: \(message)")
@@ -75,9 +79,9 @@ struct ConfigurationErrorTests {
     @Test func tasksAreChecked() {
         #expect(
             problems("tasks:\n  - {name: a.b, train: x}\n  - {train: x}\n  - {name: c}\n") == [
-                "run.yaml:2: tasks.a.b.name is a.b, but must be text of letters, digits, _ and - "
+                "run.yaml:2: tasks.a.b.name is a.b, but must be text of at most 64 letters, digits, _ and - "
                     + "(it becomes part of tensor names), and not mean",
-                "run.yaml:3: tasks.1 needs the key name: letters, digits, _ and -, not mean",
+                "run.yaml:3: tasks.1 needs the key name: names tensors, log entries and command arguments",
                 "run.yaml:4: tasks.c needs the key train: TSV, CSV or JSON Lines, also gzipped, relative to this file",
             ])
         #expect(
@@ -95,7 +99,8 @@ struct ConfigurationErrorTests {
     }
 
     @Test func allProblemsAreToldAtOnce() {
-        #expect(problems("tasks: []\nsed: 1\nbatch: {size: 0}\nsteps: 1\nepochs: 1\n").count == 4)
+        let found = problems("tasks: []\nsed: 1\nbatch: {size: 0}\nsteps: 1\nepochs: 1\n", ["keep"])
+        #expect(found.map { $0.prefix(10) } == ["run.yaml:1", "run.yaml:2", "run.yaml:3", "run.yaml:4", "--set keep"])
         #expect(
             problems(minimal + "steps: 1\nepochs: 1\n") == [
                 "run.yaml:2: steps and epochs are both given; keep one of them"

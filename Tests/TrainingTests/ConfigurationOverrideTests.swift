@@ -26,7 +26,7 @@ struct ConfigurationOverrideTests {
             "optimizer.learning_rat=1",
             "unknown key optimizer.learning_rat; the nearest valid key is optimizer.learning_rate"
         ),
-        ("batch.size=zero", "batch.size is zero, but must be an integer of at least 1"),
+        ("batch.size=zero", "batch.size is zero, but must be an integer from 1 to 1000000"),
         ("batch.size", "write it as key.path=value, such as batch.size=16"),
         ("batch..size=1", "a part of the key in front of = is empty"),
         ("tasks.b.limit=1", "tasks has no item b; the nearest is a; indices go from 0 to 1, and * means all"),

@@ -35,6 +35,52 @@ struct ConfigurationTextTests {
         }
     }
 
+    @Test func theDefaultsAreThePromisedOnes() throws {
+        #expect(
+            try configuration(minimal).resolvedYAML() == """
+                tasks:
+                  - name: books
+                    train: /c/data/train.tsv
+                    text: text
+                    label: label
+                    weight: 1.0
+                    bad_rows: fail
+                batch:
+                  size: 32
+                  shards: 8
+                  max_length: 128
+                epochs: 3.0
+                sampling:
+                  strategy: proportional
+                  temperature: 2.0
+                weighting:
+                  strategy: static
+                  reduction: task_mean
+                optimizer:
+                  learning_rate: 2.0e-5
+                  weight_decay: 0.01
+                  beta1: 0.9
+                  beta2: 0.999
+                  epsilon: 1.0e-8
+                  max_gradient_norm: 1.0
+                schedule:
+                  kind: linear
+                  warmup: 0.1
+                precision: fp32
+                seed: 42
+                evaluation:
+                  every: 200
+                  split: dev
+                  best: mean.accuracy
+                checkpoint:
+                  every: 200
+                  keep: 3
+                max_skipped_steps: 10
+                output: /d/runs/reviews
+
+                """)
+    }
+
     @Test func theDemonstrationReadsBackEqual() throws {
         let original = try RunConfiguration(demonstrationWith: [])
         #expect(try configuration(original.resolvedYAML()) == original)
@@ -64,6 +110,16 @@ struct ConfigurationTextTests {
             there.firstDifference(from: here)?.description
                 == "optimizer.learning_rate is 5.0e-5 here and 0.3333333333333333 there")
         #expect(there.resumeIdentity != here.resumeIdentity)
+
+        #expect(
+            throws: ConfigurationError([
+                .init(
+                    source: "runs/a",
+                    message: "this run folder belongs to another configuration: optimizer.learning_rate is "
+                        + "0.3333333333333333 here and 5.0e-5 there; give this run another output")
+            ])
+        ) { try here.requireSameRun(as: there, in: "runs/a") }
+        try here.requireSameRun(as: here, in: "runs/a")
 
         there = here
         there.tasks[1].limit = 9

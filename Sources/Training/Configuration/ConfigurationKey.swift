@@ -25,6 +25,9 @@ struct ConfigurationCheck<Value>: Sendable {
 extension ConfigurationCheck where Value: Comparable & Sendable & CustomStringConvertible {
     static func atLeast(_ bound: Value) -> Self { Self(text: " of at least \(bound)") { $0 >= bound } }
     static func above(_ bound: Value) -> Self { Self(text: " above \(bound)") { $0 > bound } }
+    static func within(_ range: ClosedRange<Value>) -> Self {
+        Self(text: " from \(range.lowerBound) to \(range.upperBound)") { range.contains($0) }
+    }
     static func within(_ range: Range<Value>) -> Self {
         Self(text: " of at least \(range.lowerBound) and below \(range.upperBound)") { range.contains($0) }
     }

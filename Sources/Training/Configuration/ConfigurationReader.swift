@@ -2,7 +2,7 @@
 struct ConfigurationReader {
     let paths: PathResolver
     /// The keys of the whole configuration, among which a misplaced one is looked for.
-    let root: [KeyInformation]
+    private let root: [KeyInformation]
     private(set) var problems: [ConfigurationError.Problem] = []
 
     init(paths: PathResolver, root: [KeyInformation]) {
@@ -44,29 +44,14 @@ struct ConfigurationReader {
         }
     }
 
-    /// Names the nearest valid key: one of this section, or one elsewhere that matches better, such as
-    /// `optimizer.learning_rate` for a `learning_rate` or `batch.size` for a `batch_size` at the top.
     private func suggestion(for name: String, in path: String, _ siblings: [String]) -> String {
+        let here = path.isEmpty ? "" : "\(path)."
         let sibling = nearestName(to: name, among: siblings) ?? ""
-        let siblingDistance = editDistance(name, sibling)
-        let prefix = path.isEmpty ? "" : "\(path)."
-        let elsewhere = Self.fullNames(of: root, under: "").flatMap { fullName in
-            let leaf = String(fullName.split(separator: ".").last ?? "")
-            return [(fullName, leaf), (fullName, fullName.replacing(".", with: "_"))]
+        let distance = editDistance(name, sibling)
+        if distance > 1, let key = KeyInformation.likelyMeant(by: name, among: root, closerThan: distance) {
+            return "the nearest valid key is \(key)"
         }
-        if let best = elsewhere.min(by: { editDistance(name, $0.1) < editDistance(name, $1.1) }),
-            editDistance(name, best.1) < min(siblingDistance, 2)
-        {
-            return "the nearest valid key is \(best.0)"
-        }
-        let nearest = "the nearest valid key is \(prefix)\(sibling)"
-        return siblingDistance * 2 <= name.count ? nearest : "\(nearest), out of \(orList(siblings))"
-    }
-
-    private static func fullNames(of keys: [KeyInformation], under prefix: String) -> [String] {
-        keys.flatMap { key in
-            let name = prefix + key.name
-            return [name] + fullNames(of: key.children, under: key.isList ? "\(name)[]." : "\(name).")
-        }
+        let nearest = "the nearest valid key is \(here)\(sibling)"
+        return distance * 2 <= name.count ? nearest : "\(nearest), out of \(orList(siblings))"
     }
 }

@@ -92,11 +92,11 @@ public enum Shards: Sendable, Equatable {
 }
 
 extension Shards: ConfigurationValue {
-    static var expected: String { "auto or an integer of at least 1" }
+    static var expected: String { "auto or an integer from 1 to 4096" }
 
     static func read(_ node: SettingNode, _ paths: PathResolver) -> Shards? {
         if node.scalarText == "auto" { return .auto }
-        return Int.read(node, paths).flatMap { $0 >= 1 ? .count($0) : nil }
+        return Int.read(node, paths).flatMap { (1...4096).contains($0) ? .count($0) : nil }
     }
 
     var node: SettingNode? {

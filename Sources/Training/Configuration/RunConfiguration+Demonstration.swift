@@ -13,8 +13,8 @@ extension RunConfiguration {
         }
         configuration.batch.size = 32
         configuration.batch.maxLength = 64
-        configuration.length = .epochs(3)
-        configuration.optimizer.learningRate = 5.0e-4
+        configuration.length = .epochs(8)
+        configuration.optimizer.learningRate = 7.0e-4
         configuration.output = "runs/demonstration"
         return configuration
     }()

@@ -73,7 +73,10 @@ extension RunConfiguration {
         reader.readSection(tree, "", into: &self)
         output = PathResolver.absolute(output, in: paths.currentDirectory)
         checkTogether(tree, &reader, checkingFiles: checkingFiles)
-        problems += reader.problems
+        problems =
+            reader.problems.enumerated().sorted {
+                ($0.element.line ?? .max, $0.offset) < ($1.element.line ?? .max, $1.offset)
+            }.map(\.element) + problems
         guard problems.isEmpty else { throw ConfigurationError(problems) }
     }
 

@@ -12,9 +12,10 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("size", \.size, .atLeast(1), help: "examples of all tasks in a step"),
+            .value("size", \.size, .within(1...1_000_000), help: "examples of all tasks in a step"),
             .value("shards", \.shards, help: "canonical shards of a step; auto: the fewest from 8 that suit the ranks"),
-            .value("max_length", \.maxLength, .atLeast(3), help: "tokens of an example, special tokens included"),
+            .value(
+                "max_length", \.maxLength, .within(3...100_000), help: "tokens of an example, special tokens included"),
         ]
     }
 
@@ -59,7 +60,7 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("strategy", \.strategy, help: "static: each task by its own weight"),
+            .value("strategy", \.strategy, help: "each task by its own weight"),
             .value("reduction", \.reduction, help: "every task counts the same, or every example does"),
         ]
     }
@@ -104,7 +105,7 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("kind", \.kind, help: "what follows the warmup"),
+            .value("kind", \.kind, help: "after the warmup: fall to 0 on a line or half a cosine, or stay"),
             .value("warmup", \.warmup, help: "linear from 0: a fraction of all steps, or a number of steps"),
         ]
     }
@@ -124,7 +125,7 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("every", \.every, .atLeast(1), help: "steps; the last step is always evaluated"),
+            .value("every", \.every, .atLeast(0), help: "steps; the last step always is, and with 0 only that"),
             .value("split", \.split, help: "which file of each task"),
             .value("best", \.best, help: "decides which checkpoint is kept as the best"),
         ]
@@ -140,7 +141,7 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("every", \.every, .atLeast(1), help: "steps; the last step is always saved"),
+            .value("every", \.every, .atLeast(0), help: "steps; the last step always is, and with 0 only that"),
             .value("keep", \.keep, .atLeast(1), help: "so many of the newest, beside the best"),
         ]
     }

@@ -27,15 +27,18 @@ extension RunConfiguration {
         }
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("name", \.name, validName, example: "books", help: "letters, digits, _ and -, not mean"),
+            .value(
+                "name", \.name, validName, example: "books", help: "names tensors, log entries and command arguments"),
             .value(
                 "train", \.train, example: "train.tsv", resume: .location,
                 help: "TSV, CSV or JSON Lines, also gzipped, relative to this file"),
-            .optional("dev", \.dev, unset: "not evaluated on dev", resume: .free, help: "as train"),
-            .optional("test", \.test, unset: "not evaluated on test", resume: .free, help: "as train"),
+            .optional("dev", \.dev, unset: "none", resume: .free, help: "evaluated on the way; as train"),
+            .optional("test", \.test, unset: "none", resume: .free, help: "for evaluate; as train"),
             .value("text", \.text, help: "column of the text, or [first, second] for pairs"),
             .value("label", \.label, help: "column of the label"),
-            .optional("labels", \.labels, validLabels, unset: "as found in train, sorted", help: "in class order"),
+            .optional(
+                "labels", \.labels, validLabels, unset: "as found in train, sorted", help: "in the order of the classes"
+            ),
             .value("weight", \.weight, .above(0), help: "of the task's loss"),
             .optional(
                 "limit", \.limit, .atLeast(1), unset: "all", help: "so many training examples, drawn with the seed"),
@@ -43,13 +46,13 @@ extension RunConfiguration {
         ]
 
         private static let validName = ConfigurationCheck<String>(
-            text: " of letters, digits, _ and - (it becomes part of tensor names), and not mean"
+            text: " of at most 64 letters, digits, _ and - (it becomes part of tensor names), and not mean"
         ) { name in
             let isWord = name.unicodeScalars.allSatisfy { scalar in
                 ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
                     || scalar == "_" || scalar == "-"
             }
-            return isWord && !name.isEmpty && name != "mean"
+            return isWord && (1...64).contains(name.count) && name != "mean"
         }
 
         private static let validLabels = ConfigurationCheck<[String]>(text: ", two labels or more, no two the same") {

@@ -10,10 +10,23 @@ extension RunConfiguration {
         var lines: [(text: String, comment: String)] = []
         for key in keys.map(\.information) { appendReference(key, indent: "", to: &lines) }
         let width = lines.map(\.text.count).max() ?? 0
-        return lines.map { line in
-            let padding = String(repeating: " ", count: width - line.text.count)
-            return line.comment.isEmpty ? line.text : "\(line.text)\(padding)  # \(line.comment)"
-        }.joined(separator: "\n") + "\n"
+        return lines.flatMap { line in
+            wrapped(line.comment, width: 100 - width).enumerated().map { index, comment in
+                let text = index == 0 ? line.text : ""
+                return text + String(repeating: " ", count: width - text.count) + "  # \(comment)\n"
+            }
+        }.joined()
+    }
+
+    /// The words of a text in lines of at most so many characters.
+    private static func wrapped(_ text: String, width: Int) -> [String] {
+        text.split(separator: " ").reduce(into: []) { lines, word in
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] += " \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
     }
 
     private static func appendReference(
@@ -30,6 +43,7 @@ extension RunConfiguration {
         let value = key.example ?? key.defaultNode?.yamlFlow ?? ""
         let unset = key.unset.map { " [\($0)]" } ?? (key.example == nil ? "" : " [needed]")
         let text = value.isEmpty ? "\(indent)\(key.name):" : "\(indent)\(key.name): \(value)"
-        lines.append((text, "\(key.help); \(key.expected)\(unset)"))
+        let expected = key.expected == String.expected ? "" : "; \(key.expected)"
+        lines.append((text, key.help + expected + unset))
     }
 }

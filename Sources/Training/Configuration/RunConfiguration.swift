@@ -56,10 +56,10 @@ extension RunConfiguration: ConfigurationSection {
         .list("tasks", \.tasks, help: "one entry a task"),
         .section("batch", \.batch, help: "what a step takes"),
         .optional(
-            "epochs", \.epochs, .atLeast(0), unset: "3, where steps is not given", resume: .free,
+            "epochs", \.epochs, .within(0...1_000_000), unset: "3, where steps is not given", resume: .free,
             help: "an epoch is one pass over the sum of all tasks"),
         .optional(
-            "steps", \.steps, .atLeast(0), unset: "as epochs says", resume: .free,
+            "steps", \.steps, .within(0...1_000_000_000), unset: "as epochs says", resume: .free,
             help: "instead of epochs; 0 saves the starting point"),
         .section("sampling", \.sampling, help: "how often a task's examples are drawn"),
         .section("weighting", \.weighting, help: "how the tasks' losses are added up"),
@@ -75,8 +75,10 @@ extension RunConfiguration: ConfigurationSection {
         .value(
             "max_skipped_steps", \.maxSkippedSteps, .atLeast(1), resume: .free,
             help: "stop after so many steps in a row without a finite loss and gradient"),
-        .value("output", \.output, resume: .free, help: "run folder, relative to the current directory"),
+        .value("output", \.output, notEmpty, resume: .free, help: "run folder, relative to the current directory"),
     ]
+
+    private static let notEmpty = ConfigurationCheck<String>(text: ", a folder") { !$0.isEmpty }
 
     private var epochs: Double? {
         get { if case .epochs(let epochs) = length { epochs } else { nil } }

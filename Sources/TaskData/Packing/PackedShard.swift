@@ -1,0 +1,62 @@
+/// The tokens of some examples one after the other, without padding, and what is known of each sequence.
+///
+/// Positions are implied: a token's position is its distance from the beginning of its sequence.
+public struct PackedShard: Sendable, Equatable {
+    /// The canonical shard, or the chunk of an evaluation.
+    public let number: Int
+    /// [tokens]
+    public fileprivate(set) var tokenIDs: [Int32] = []
+    /// [sequences + 1]: sequence i is the tokens `sequenceOffsets[i]..<sequenceOffsets[i + 1]`.
+    public fileprivate(set) var sequenceOffsets = [0]
+    /// [sequences]: where segment 1 of each begins, counted from the sequence's own beginning; its length if nowhere.
+    public fileprivate(set) var secondSegmentStarts: [Int] = []
+    /// [sequences]: places in the run's list of tasks; a shard of a plan has them ascending.
+    public fileprivate(set) var tasks: [Int] = []
+    /// [sequences]: places in the task's `labelNames`.
+    public fileprivate(set) var labels: [Int] = []
+    /// [sequences]: rows of the file that each was read from.
+    public fileprivate(set) var rows: [Int] = []
+
+    public var sequenceCount: Int { tasks.count }
+    public var tokenCount: Int { tokenIDs.count }
+
+    fileprivate init(number: Int) {
+        self.number = number
+    }
+}
+
+/// Reads examples from their files and packs their tokens. One for each thread.
+struct ExamplePacker {
+    private let encoder: any TextEncoder
+    private let maxLength: Int
+    private var scratch: [UInt8] = []
+
+    /// - Parameter maxLength: the most tokens of a sequence, special tokens included.
+    init(encoder: any TextEncoder, maxLength: Int) {
+        self.encoder = encoder
+        self.maxLength = maxLength
+    }
+
+    /// Packs `examples` in their order.
+    ///
+    /// - Parameter file: the file of a task.
+    mutating func pack(_ examples: [ExampleReference], number: Int, from file: (Int) -> TaskFile) -> PackedShard {
+        var shard = PackedShard(number: number)
+        var ids: [Int32] = []
+        for example in examples {
+            let file = file(example.task)
+            var secondSegmentStart = 0
+            file.withText(ofRow: example.index, scratch: &scratch) { [encoder, maxLength] first, second in
+                encoder.encode(
+                    first, pair: second, maxLength: maxLength, into: &ids, secondSegmentStart: &secondSegmentStart)
+            }
+            shard.tokenIDs += ids
+            shard.sequenceOffsets.append(shard.tokenIDs.count)
+            shard.secondSegmentStarts.append(secondSegmentStart)
+            shard.tasks.append(example.task)
+            shard.labels.append(file.label(ofRow: example.index))
+            shard.rows.append(example.index)
+        }
+        return shard
+    }
+}

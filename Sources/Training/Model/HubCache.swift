@@ -1,0 +1,32 @@
+import Foundation
+import MultiTaskBERT
+
+/// The local cache of Hugging Face's hub, as `huggingface_hub` lays it out.
+struct HubCache {
+    private let environment: [String: String]
+
+    init(environment: [String: String] = ProcessInfo.processInfo.environment) { self.environment = environment }
+
+    /// `HF_HUB_CACHE`, or `hub` in `HF_HOME`, or in `~/.cache/huggingface`.
+    var path: String {
+        if let cache = environment["HF_HUB_CACHE"] { return cache }
+        if let home = environment["HF_HOME"] { return home + "/hub" }
+        return (environment["HOME"] ?? "") + "/.cache/huggingface/hub"
+    }
+
+    /// The newest snapshot of a model.
+    ///
+    /// - Parameter identifier: such as `google-bert/bert-base-uncased`.
+    /// - Throws: `ModelError` where the cache has none.
+    func folder(of identifier: String) throws -> String {
+        let root = "\(path)/models--" + identifier.replacingOccurrences(of: "/", with: "--")
+        if let revision = FileManager.default.contents(atPath: root + "/refs/main") {
+            let name = String(decoding: revision, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            let snapshot = "\(root)/snapshots/\(name)"
+            if !name.contains("/"), FileManager.default.fileExists(atPath: snapshot + "/config.json") { return snapshot }
+        }
+        throw ModelError(
+            "model: \(identifier) is neither a folder here nor in the hub cache \(path). Give a folder in Hugging Face "
+                + "layout (config.json, model.safetensors, vocab.txt), or download the model first")
+    }
+}

@@ -1,0 +1,68 @@
+import Checkpoints
+import Foundation
+import LinearAlgebra
+import MultiTaskBERT
+import Tokenization
+
+/// Where an encoder comes from, with what was read of it: its configuration and its tokenizer, not yet its weights.
+struct EncoderSource: Sendable {
+    var configuration: BERTConfiguration
+    let tokenizer: WordPieceTokenizer
+    /// Nil for a new random encoder.
+    let folder: String?
+
+    /// Reads `config.json` and the tokenizer of a model folder in Hugging Face layout.
+    init(folder path: String) throws {
+        folder = path
+        configuration = try BERTConfiguration(file: path + "/config.json")
+        tokenizer = try WordPieceTokenizer(modelFolder: path)
+        if tokenizer.vocabularySize > configuration.vocabularySize {
+            throw ModelError(
+                "\(path): the vocabulary has \(tokenizer.vocabularySize) tokens, but config.json says vocab_size "
+                    + "\(configuration.vocabularySize): they do not belong together")
+        }
+    }
+
+    /// A new encoder that is small enough to be trained from nothing.
+    init(randomWith vocabulary: Vocabulary, maximumLength: Int) throws {
+        folder = nil
+        tokenizer = try WordPieceTokenizer(vocabulary: vocabulary)
+        configuration = .tiny
+        configuration.vocabularySize = tokenizer.vocabularySize
+        configuration.attentionHeadCount = 4
+        configuration.maximumLength = max(64, maximumLength)
+    }
+
+    /// The weights, and the path of their file.
+    func weights() throws -> (source: any TensorSource, file: String) {
+        guard let folder else { throw ModelError("a random encoder has no weights to read") }
+        let path = folder + "/model.safetensors"
+        if FileManager.default.fileExists(atPath: path) { return (try SafetensorsFile(path), path) }
+        throw ModelError("\(folder): there is no model.safetensors")
+    }
+
+    /// Refuses a configuration of far more parameters than the weights' file has bytes, before memory is taken for them.
+    ///
+    /// What differs less is told tensor by tensor when they are read.
+    func requireRoom(for model: ModelShape) throws {
+        guard let folder else { return }
+        let (_, file) = try weights()
+        let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
+        if model.layout.parameterCount > size {
+            throw ModelError(
+                "\(folder)/config.json describes \(model.layout.parameterCount) parameters, but \(file) has only "
+                    + "\(size) bytes: look at hidden_size, num_hidden_layers, intermediate_size and vocab_size")
+        }
+    }
+
+    /// The tokenizer's files, to be copied into checkpoints.
+    func tokenizerFiles() throws -> [(name: String, contents: [UInt8])] {
+        if tokenizer.sourceFiles.isEmpty { return tokenizer.huggingFaceFiles() }
+        return try tokenizer.sourceFiles.map { path in
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw ModelError("\(path): this tokenizer file cannot be read any more")
+            }
+            return (URL(fileURLWithPath: path).lastPathComponent, Array(data))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Checkpoints
+import Foundation
+import LinearAlgebra
+import MultiTaskBERT
+import Tokenization
+
+/// A trained model as a checkpoint holds it: encoder, all classification heads, and the tokenizer.
+public struct SavedModel: Sendable {
+    public let model: ModelShape
+    public let tokenizer: WordPieceTokenizer
+    /// The flat buffer in the layout of `model`.
+    public let parameters: FloatBuffer
+
+    /// The key of `config.json` under which the tasks and their labels stand.
+    static let tasksKey = "multi_task_heads"
+
+    /// Reads a checkpoint folder. Files are verified against their checksums where the folder has some.
+    ///
+    /// - Throws: `ModelError`, `TensorFileError`, `TokenizerError` or `DamagedCheckpointError`.
+    public init(checkpoint path: String) throws {
+        guard FileManager.default.fileExists(atPath: path + "/config.json") else {
+            throw ModelError("\(path): this is no checkpoint: it has no config.json")
+        }
+        if FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.sumsName)") { _ = try verifyCheckpoint(path) }
+        let tasks = try Self.tasks(of: path)
+        let source = try EncoderSource(folder: path)
+        model = ModelShape(source.configuration, tasks: tasks)
+        try source.requireRoom(for: model)
+        tokenizer = source.tokenizer
+        parameters = FloatBuffer(count: model.layout.count)
+        let weights = try source.weights()
+        try model.loadParameters(
+            from: weights.source, file: weights.file, as: .checkpoint, into: parameters.view, note: { _ in })
+    }
+
+    /// The place of a task in the model.
+    ///
+    /// - Throws: `UsageError` that lists the tasks there are.
+    public func index(ofTask name: String) throws -> Int {
+        if let index = model.tasks.firstIndex(where: { $0.name == name }) { return index }
+        let names = model.tasks.map(\.name).joined(separator: ", ")
+        throw UsageError("the checkpoint has no task \"\(name)\"; its tasks are \(names)")
+    }
+
+    private static func tasks(of path: String) throws -> [ClassificationTask] {
+        struct Config: Decodable {
+            let multi_task_heads: [ClassificationTask]
+        }
+        let file = path + "/config.json"
+        guard let data = FileManager.default.contents(atPath: file),
+            let config = try? JSONDecoder().decode(Config.self, from: data)
+        else {
+            throw ModelError("\(file) has no key \(tasksKey): this is an encoder, not a checkpoint of a multi-task run")
+        }
+        return config.multi_task_heads
+    }
+
+    /// The `config.json` of a checkpoint: the encoder's keys and the tasks with their labels.
+    static func configJSON(_ model: ModelShape) throws -> [UInt8] {
+        var keys = model.configuration.json
+        keys[tasksKey] = .array(
+            model.tasks.map {
+                .object(["name": .string($0.name), "labels": .array($0.labels.map(JSONValue.string))])
+            })
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(keys)) + [UInt8(ascii: "\n")]
+    }
+}

@@ -1,0 +1,87 @@
+import Checkpoints
+import Foundation
+import LinearAlgebra
+import MPI
+import MultiTaskBERT
+
+/// What stands in a checkpoint folder, and how it is read back.
+///
+/// `model.safetensors` and `optimizer.safetensors` hold whole tensors by their Hugging Face names, free of how ranks divided
+/// them; the moments are named `exp_avg.NAME` and `exp_avg_sq.NAME`, as PyTorch's Adam calls them.
+struct CheckpointContents: Sendable {
+    private let model: ModelShape
+    private let source: EncoderSource
+    private let state: TrainerState
+    private let run: Unshared<TrainingRun>
+
+    init(_ run: TrainingRun) {
+        (model, source, state) = (run.model, run.source, run.state)
+        self.run = Unshared(value: run)
+    }
+
+    static let firstMoment = "exp_avg."
+    static let secondMoment = "exp_avg_sq."
+
+    /// Everything but the tensors.
+    func smallFiles() throws -> [(name: String, contents: [UInt8])] {
+        [("config.json", try SavedModel.configJSON(model)), ("trainer_state.json", try state.json)]
+            + (try source.tokenizerFiles())
+    }
+
+    func writeTensors(to draft: CheckpointDraft, parameters: VectorView, first: VectorView, second: VectorView) throws {
+        try draft.addSafetensors(named: "model.safetensors", tensors: model.savedTensors) { writer in
+            for tensor in model.layout.tensors {
+                try writer.write(tensor.name, UnsafeBufferPointer(parameters.slice(tensor.range).elements))
+            }
+        }
+        let moments = [(Self.firstMoment, first), (Self.secondMoment, second)]
+        let names = moments.flatMap { prefix, _ in
+            model.savedTensors.map { SafetensorsWriter.Tensor(prefix + $0.name, shape: $0.shape) }
+        }
+        try draft.addSafetensors(named: "optimizer.safetensors", tensors: names) { writer in
+            for (prefix, values) in moments {
+                for tensor in model.layout.tensors {
+                    try writer.write(prefix + tensor.name, UnsafeBufferPointer(values.slice(tensor.range).elements))
+                }
+            }
+        }
+    }
+
+    func byteCount(_ files: [(name: String, contents: [UInt8])]) -> Int {
+        3 * 4 * model.layout.parameterCount + files.reduce(0) { $0 + $1.contents.count }
+    }
+
+    /// Collective: rank 0 reads the moments and sends every rank those of the range that it owns.
+    func restoreMoments(from checkpoint: Checkpoint) throws {
+        let run = run.value
+        let (communicator, optimizer) = (run.communicator, run.optimizer)
+        let whole = FloatBuffer(count: run.isRoot ? model.layout.count : 0)
+        let path = checkpoint.file("optimizer.safetensors")
+        for (prefix, own) in [(Self.firstMoment, optimizer.firstMoment), (Self.secondMoment, optimizer.secondMoment)] {
+            try communicator.agreeing {
+                guard run.isRoot else { return }
+                let file = try SafetensorsFile(path)
+                for tensor in model.layout.tensors {
+                    let name = prefix + tensor.name
+                    guard try file.shape(of: name) == tensor.shape else {
+                        throw ModelError("\(path): \(name) has the shape \(try file.shape(of: name)), not \(tensor.shape)")
+                    }
+                    try file.readFloats(name, into: whole.view.slice(tensor.range).elements)
+                }
+            }
+            guard run.isRoot else {
+                try communicator.receive(into: own.bytes, from: 0, tag: 3)
+                continue
+            }
+            own.copy(from: whole.view.slice(optimizer.owned))
+            for rank in 1..<max(1, communicator.size) {
+                let part = whole.view.slice(run.exchange.ranges.range(of: rank))
+                try communicator.send(UnsafeRawBufferPointer(part.bytes), to: rank, tag: 3)
+            }
+        }
+    }
+}
+
+extension VectorView {
+    var elements: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
+}

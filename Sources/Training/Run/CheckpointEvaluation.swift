@@ -1,0 +1,82 @@
+import Checkpoints
+import Foundation
+import MPI
+import Metrics
+import MultiTaskBERT
+import TaskData
+import Tokenization
+
+/// Scores a checkpoint on files of its tasks.
+public struct CheckpointEvaluation {
+    private let saved: SavedModel
+    private let configuration: RunConfiguration
+    private let evaluator: Evaluator
+    private let step: Int
+    private let split: RunConfiguration.Evaluation.Split
+    private let threads: Int
+    private let communicator: any Communicator
+
+    /// Collective.
+    ///
+    /// - Parameters:
+    ///   - configurationFile: names the tasks' files; nil for the `run.yaml` of the run that the checkpoint belongs to.
+    ///   - split: `dev` or `test`.
+    /// - Throws: `AgreedFailure` on every rank where anything is wrong on one.
+    public init(
+        checkpoint: String, configurationFile: String?, overrides: [String], split: String, threads: Int,
+        communicator: any Communicator
+    ) throws {
+        self.communicator = communicator
+        self.threads = max(1, threads)
+        (saved, configuration, evaluator, step, self.split) = try communicator.agreeing {
+            guard let split = RunConfiguration.Evaluation.Split(rawValue: split) else {
+                throw UsageError("--split is \(split); it must be dev or test")
+            }
+            let saved = try SavedModel(checkpoint: checkpoint)
+            let folder = try? Checkpoint(folder: checkpoint)
+            let file = try configurationFile ?? Self.runFile(of: folder, checkpoint)
+            let configuration = try RunConfiguration(contentsOf: file, overrides: overrides)
+            let files = try saved.model.tasks.map { task in
+                try Self.file(of: task, split, configuration)
+            }
+            guard files.contains(where: { $0 != nil }) else {
+                throw UsageError("\(file) names no \(split.rawValue) file for any task of \(checkpoint)")
+            }
+            let evaluator = Evaluator(
+                files: files, tasks: saved.model.tasks, tokenizer: saved.tokenizer,
+                maxLength: configuration.batch.maxLength)
+            return (saved, configuration, evaluator, folder?.step ?? 0, split)
+        }
+    }
+
+    /// Collective. - Returns: the scores, on every rank.
+    public func run() throws -> RunEvent.Evaluation {
+        let began = Date()
+        let passes = (0..<threads).map { _ in ModelPass(saved.model, parameters: saved.parameters.view) }
+        let scores = try evaluator.scores(passes, communicator)
+        let criterion = configuration.evaluation.best
+        return RunEvent.Evaluation(
+            step: step, split: split.rawValue, tasks: scores, criterion: criterion.description,
+            score: criterion.value(in: scores), isBest: false, seconds: Date().timeIntervalSince(began))
+    }
+
+    /// The configuration that was saved with a run: `run.yaml` beside `checkpoints/`.
+    private static func runFile(of checkpoint: Checkpoint?, _ path: String) throws -> String {
+        let folder = checkpoint?.path ?? path
+        let file = URL(fileURLWithPath: folder).deletingLastPathComponent().deletingLastPathComponent().path + "/run.yaml"
+        if FileManager.default.fileExists(atPath: file) { return file }
+        throw UsageError("\(path) lies in no run folder (no \(file)); say with --config where the tasks' files are named")
+    }
+
+    /// A task's file for the split, read with the labels that the model knows; nil where the configuration has none.
+    private static func file(
+        of task: ClassificationTask, _ split: RunConfiguration.Evaluation.Split, _ configuration: RunConfiguration
+    ) throws -> TaskFile? {
+        guard let entry = configuration.tasks.first(where: { $0.name == task.name }) else { return nil }
+        let description = try TaskDescription(entry)
+        guard let source = split == .dev ? description.dev : description.test else { return nil }
+        return try TaskFile(
+            source, columns: description.columns, labels: try LabelSet(task.labels, task: task.name),
+            onBadRow: description.onBadRow)
+    }
+}

@@ -1,0 +1,159 @@
+import Checkpoints
+import Foundation
+import LinearAlgebra
+import MPI
+import Metrics
+
+/// Writes checkpoints off the training path: the numbers are copied, training goes on, and a thread of rank 0 writes the copy.
+///
+/// At most one checkpoint is being written. Where the disk is slower than the checkpoints come, the next one waits for it and
+/// the user is told.
+final class CheckpointWriter {
+    private let run: TrainingRun
+    private let store: CheckpointStore
+    private var snapshot: Snapshot?
+    private var pending: Save?
+
+    init(_ run: TrainingRun) {
+        self.run = run
+        store = run.store
+    }
+
+    /// Collective: copies the run's state and begins to write it on rank 0. Waits where the one before is not done.
+    ///
+    /// - Parameter isBest: whether `best` shall point to it.
+    func begin(isBest: Bool, _ reporter: RootReporter) throws {
+        if let pending, !pending.isDone {
+            reporter.warning(
+                "the checkpoint of step \(pending.state.step) is still being written: training waits for the disk")
+        }
+        try finish(reporter)
+        let snapshot = snapshot ?? Snapshot(run)
+        self.snapshot = snapshot
+        try snapshot.take(run)
+        guard run.isRoot else { return }
+        let files = try CheckpointContents(run).smallFiles()
+        pending = Save(store, run.state, files, snapshot, isBest: isBest)
+    }
+
+    /// Reports a checkpoint that has been written meanwhile; does not wait.
+    func poll(_ reporter: RootReporter) throws {
+        if let pending, pending.isDone { try finish(reporter) }
+    }
+
+    /// Waits for the checkpoint that is being written, if any.
+    ///
+    /// - Throws: what went wrong with it. The checkpoints before it stand.
+    func finish(_ reporter: RootReporter) throws {
+        guard let save = pending else { return }
+        pending = nil
+        do {
+            reporter.record(.checkpoint(try save.wait()))
+        } catch {
+            throw RunError("the checkpoint of step \(save.state.step) could not be written: \(error). Older ones stand")
+        }
+    }
+}
+
+/// A copy of parameters and moments; the moments of all ranks are gathered on rank 0.
+///
+/// `@unchecked Sendable`: it is not taken again before the thread that writes it is done.
+private final class Snapshot: @unchecked Sendable {
+    let layout: CheckpointContents
+    let parameters, first, second: FloatBuffer
+
+    init(_ run: TrainingRun) {
+        layout = CheckpointContents(run)
+        let count = run.isRoot ? run.model.layout.count : 0
+        (parameters, first, second) = (FloatBuffer(count: count), FloatBuffer(count: count), FloatBuffer(count: count))
+    }
+
+    /// Collective.
+    func take(_ run: TrainingRun) throws {
+        let (communicator, optimizer) = (run.communicator, run.optimizer)
+        guard run.isRoot else {
+            for moment in [optimizer.firstMoment, optimizer.secondMoment] {
+                try communicator.send(UnsafeRawBufferPointer(moment.bytes), to: 0, tag: 2)
+            }
+            return
+        }
+        parameters.view.copy(from: run.exchange.parameters)
+        for (target, own) in [(first.view, optimizer.firstMoment), (second.view, optimizer.secondMoment)] {
+            target.slice(optimizer.owned).copy(from: own)
+        }
+        for rank in 1..<max(1, communicator.size) {
+            let range = run.exchange.ranges.range(of: rank)
+            for target in [first.view, second.view] {
+                try communicator.receive(into: target.slice(range).bytes, from: rank, tag: 2)
+            }
+        }
+    }
+}
+
+/// A checkpoint that a thread of its own is writing.
+private final class Save: Sendable {
+    let state: TrainerState
+    private let outcome = Outcome()
+
+    init(
+        _ store: CheckpointStore, _ state: TrainerState, _ files: [(name: String, contents: [UInt8])],
+        _ snapshot: Snapshot, isBest: Bool
+    ) {
+        self.state = state
+        let outcome = outcome
+        Thread.detachNewThread {
+            let began = Date()
+            outcome.set(
+                Result {
+                    let draft = try store.begin(step: state.step)
+                    do {
+                        try snapshot.layout.writeTensors(
+                            to: draft, parameters: snapshot.parameters.view, first: snapshot.first.view,
+                            second: snapshot.second.view)
+                        for file in files { try draft.add(file: file.name, file.contents) }
+                        let checkpoint = try draft.commit(best: isBest)
+                        return RunEvent.Checkpoint(
+                            step: state.step, path: checkpoint.path, bytes: snapshot.layout.byteCount(files),
+                            seconds: Date().timeIntervalSince(began))
+                    } catch {
+                        try? draft.discard()
+                        throw error
+                    }
+                })
+        }
+    }
+
+    var isDone: Bool { outcome.isSet }
+
+    func wait() throws -> RunEvent.Checkpoint { try outcome.get() }
+
+    private final class Outcome: @unchecked Sendable {
+        private let condition = NSCondition()
+        private var result: Result<RunEvent.Checkpoint, any Error>?
+
+        var isSet: Bool { condition.withLock { result != nil } }
+
+        func set(_ value: Result<RunEvent.Checkpoint, any Error>) {
+            condition.withLock {
+                result = value
+                condition.broadcast()
+            }
+        }
+
+        func get() throws -> RunEvent.Checkpoint {
+            try condition.withLock {
+                while true {
+                    if let result { return try result.get() }
+                    condition.wait()
+                }
+            }
+        }
+    }
+}
+
+extension VectorView {
+    /// The elements' memory, for communication.
+    var bytes: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: base, count: count * MemoryLayout<Float>.stride)
+    }
+}

@@ -1,0 +1,113 @@
+import Dispatch
+import Kernels
+import LinearAlgebra
+import MPI
+import Metrics
+import MultiTaskBERT
+import Synchronization
+import TaskData
+import Tokenization
+
+/// Scores a model on one split of every task, the same to the last bit on any number of ranks and threads.
+///
+/// The split is cut into canonical chunks; ranks compute whole chunks; counts are integers, and each chunk's loss is summed by
+/// itself and added in chunk order.
+struct Evaluator: Sendable {
+    let files: [TaskFile?]
+    let tasks: [ClassificationTask]
+    let tokenizer: WordPieceTokenizer
+    let maxLength: Int
+    private let plan: EvaluationPlan
+
+    init(files: [TaskFile?], tasks: [ClassificationTask], tokenizer: WordPieceTokenizer, maxLength: Int) {
+        self.files = files
+        self.tasks = tasks
+        self.tokenizer = tokenizer
+        self.maxLength = maxLength
+        plan = EvaluationPlan(counts: files.map { $0?.usableRows.count ?? 0 })
+    }
+
+    /// Collective. - Returns: the scores of the tasks that have the split, on every rank.
+    func scores(_ passes: [ModelPass], _ communicator: any Communicator) throws -> [NamedScores] {
+        let loader = EvaluationLoader(
+            files: files, encoder: tokenizer, maxLength: maxLength,
+            chunks: plan.chunks(ofRank: communicator.rank, of: communicator.size), depth: 2 * passes.count + 2)
+        let sums = Mutex(Sums(plan, tasks))
+        let failures = Mutex<[any Error]>([])
+        let threads = passes.map(Unshared.init)
+        DispatchQueue.concurrentPerform(iterations: threads.count) { index in
+            do {
+                while let chunk = try loader.next() {
+                    let logits = threads[index].value.logits(PackedBatch(CollectionOfOne(chunk)))
+                    sums.withLock { $0.add(chunk, logits) }
+                }
+            } catch {
+                failures.withLock { $0.append(error) }
+                loader.cancel()
+            }
+        }
+        try communicator.agreeing { if let failure = failures.withLock({ $0.first }) { throw failure } }
+        var total = sums.withLock { $0 }
+        try total.addUp(communicator)
+        return total.scores(files)
+    }
+
+    /// What is added up: for each chunk its loss, for each task its confusion counts.
+    private struct Sums: Sendable {
+        private let chunks: [EvaluationChunk]
+        private let tasks: [ClassificationTask]
+        private var losses: [Double]
+        private var counts: [ConfusionCounts]
+
+        init(_ plan: EvaluationPlan, _ tasks: [ClassificationTask]) {
+            chunks = plan.chunks
+            self.tasks = tasks
+            losses = Array(repeating: 0, count: plan.chunks.count)
+            counts = tasks.map { ConfusionCounts(labelCount: $0.labels.count) }
+        }
+
+        mutating func add(_ chunk: PackedShard, _ logits: [[Float]]) {
+            for (index, row) in logits.enumerated() {
+                let (task, label) = (chunk.tasks[index], chunk.labels[index])
+                counts[task].add(actual: label, predicted: indexOfLargest(row))
+                losses[chunk.number] += crossEntropy(row.map(Double.init), label: label)
+            }
+        }
+
+        /// A chunk's loss is zero on all ranks but one, so that adding the bits as integers gathers them.
+        mutating func addUp(_ communicator: any Communicator) throws {
+            var numbers = losses.map { Int64(bitPattern: $0.bitPattern) } + counts.flatMap(\.counts)
+            try numbers.withUnsafeMutableBufferPointer { try communicator.sum($0) }
+            losses = numbers.prefix(losses.count).map { Double(bitPattern: UInt64(bitPattern: $0)) }
+            var rest = numbers.dropFirst(losses.count)
+            counts = tasks.map { task in
+                let size = task.labels.count * task.labels.count
+                defer { rest = rest.dropFirst(size) }
+                return ConfusionCounts(labelCount: task.labels.count, counts: Array(rest.prefix(size)))
+            }
+        }
+
+        func scores(_ files: [TaskFile?]) -> [NamedScores] {
+            tasks.indices.compactMap { task in
+                guard files[task] != nil else { return nil }
+                let own = counts[task]
+                let loss = chunks.indices.filter { chunks[$0].task == task }.reduce(0) { $0 + losses[$1] }
+                return NamedScores(
+                    name: tasks[task].name,
+                    scores: TaskScores(
+                        count: Int(own.total), loss: loss / Double(max(1, own.total)), accuracy: own.accuracy,
+                        macroF1: own.macroF1, macroRecall: own.macroRecall, matthews: own.matthews))
+            }
+        }
+    }
+}
+
+/// Hands a value to one thread at a time.
+struct Unshared<Value>: @unchecked Sendable {
+    let value: Value
+}
+
+/// The first of the largest elements.
+func indexOfLargest(_ values: [Float]) -> Int {
+    values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
+}

@@ -1,0 +1,61 @@
+import LinearAlgebra
+import MultiTaskBERT
+import TaskData
+
+/// One thread's share of a rank's work: consecutive canonical shards, and the buffer for the sum of their gradients.
+///
+/// `@unchecked Sendable`: one thread uses a lane at a time.
+final class Lane: @unchecked Sendable {
+    let pass: ModelPass
+    private let model: ModelShape
+    private let gradient: GradientBuffer
+    /// Buffers for the right sides of the tree where a step's shards do not fit into one batch; made when first needed.
+    private var spare: [GradientBuffer] = []
+    /// Tokens of shards that are run as one batch. Running shards together saves traffic to memory and changes no bit.
+    private let tokenBudget: Int
+
+    init(_ model: ModelShape, parameters: VectorView, gradient: VectorView, tokenBudget: Int) {
+        self.model = model
+        self.tokenBudget = tokenBudget
+        pass = ModelPass(model, parameters: parameters)
+        self.gradient = GradientBuffer(model, flat: gradient)
+    }
+
+    /// Overwrites the lane's gradient with the sum over the shards, as the balanced binary tree over them.
+    ///
+    /// - Returns: for each shard the sum of each task's cross-entropies.
+    func computeGradient(of shards: ArraySlice<PackedShard>, weights: [Double], dropoutKey: UInt64?) -> [[Double]] {
+        compute(shards, weights, dropoutKey, into: gradient, depth: 0)
+    }
+
+    private func compute(
+        _ shards: ArraySlice<PackedShard>, _ weights: [Double], _ dropoutKey: UInt64?, into target: GradientBuffer,
+        depth: Int
+    ) -> [[Double]] {
+        if shards.count == 1 || shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
+            return pass.gradient(PackedBatch(shards), weights: weights, dropoutKey: dropoutKey, into: target)
+        }
+        let middle = shards.startIndex + treeSplit(shards.count)
+        let left = compute(shards[..<middle], weights, dropoutKey, into: target, depth: depth + 1)
+        while spare.count <= depth { spare.append(GradientBuffer(model)) }
+        let right = compute(shards[middle...], weights, dropoutKey, into: spare[depth], depth: depth + 1)
+        target.add(spare[depth])
+        return left + right
+    }
+}
+
+extension PackedBatch {
+    /// The shards as the model takes them.
+    init(_ shards: some Collection<PackedShard>) {
+        self.init(
+            shards: shards.map { shard in
+                let sequences = (0..<shard.sequenceCount).map { index in
+                    Sequence(
+                        ids: shard.tokenIDs[shard.sequenceOffsets[index]..<shard.sequenceOffsets[index + 1]],
+                        secondSegmentStart: shard.secondSegmentStarts[index], task: shard.tasks[index],
+                        label: shard.labels[index])
+                }
+                return (shard.number, sequences)
+            })
+    }
+}

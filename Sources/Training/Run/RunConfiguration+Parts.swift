@@ -1,0 +1,145 @@
+import DataParallel
+import LinearAlgebra
+import MPI
+import MultiTaskBERT
+import Optimization
+import TaskData
+import Tokenization
+
+/// What the parts of a run are made from.
+extension RunConfiguration {
+    var adamW: AdamW.Settings {
+        AdamW.Settings(
+            weightDecay: optimizer.weightDecay, beta1: optimizer.beta1, beta2: optimizer.beta2,
+            epsilon: optimizer.epsilon)
+    }
+
+    func learningRateSchedule(totalSteps: Int) -> LearningRateSchedule {
+        let kind: LearningRateSchedule.Kind =
+            switch schedule.kind {
+            case .linear: .linear
+            case .constant: .constant
+            case .cosine: .cosine
+            }
+        return LearningRateSchedule(
+            kind: kind, peak: optimizer.learningRate, warmupSteps: schedule.warmup.steps(of: totalSteps),
+            totalSteps: totalSteps)
+    }
+
+    /// The number of lanes of a rank.
+    ///
+    /// - Throws: `UsageError` that lists the valid numbers.
+    func lanes(_ threads: Int, shardsPerRank: Int) throws -> Int {
+        let valid = try ShardLayout(shardCount: shardsPerRank).validRankCounts
+        guard valid.contains(threads) else {
+            let list = valid.map(String.init).joined(separator: ", ")
+            throw UsageError(
+                "--threads \(threads) cannot share the \(shardsPerRank) shards of a rank evenly; valid are \(list)")
+        }
+        return threads
+    }
+}
+
+extension RunConfiguration.Sampling {
+    func makeStrategy() throws -> any SamplingStrategy {
+        switch strategy {
+        case .proportional: ProportionalSampling()
+        case .temperature: try TemperatureSampling(temperature: temperature)
+        }
+    }
+}
+
+extension RunConfiguration.Weighting {
+    var lossReduction: LossReduction { reduction == .taskMean ? .taskMean : .exampleMean }
+}
+
+extension Shards {
+    /// - Throws: `StepPlanError` where there is no rank.
+    func count(ranks: Int) throws -> Int {
+        switch self {
+        case .auto: try ShardLayout(automaticFor: ranks).shardCount
+        case .count(let count): count
+        }
+    }
+}
+
+extension TaskDescription {
+    /// A task as the configuration describes it.
+    init(_ entry: RunConfiguration.TaskEntry) throws {
+        self.init(
+            name: entry.name, train: try TaskSource(entry.train), dev: try entry.dev.map { try TaskSource($0) },
+            test: try entry.test.map { try TaskSource($0) },
+            columns: TaskColumns(
+                text: [entry.text.first] + (entry.text.second.map { [$0] } ?? []), label: entry.label),
+            labels: entry.labels, weight: entry.weight, limit: entry.limit,
+            onBadRow: entry.badRows == .fail ? .fail : .skip)
+    }
+}
+
+extension TaskSource {
+    /// A file, or a part of the corpus inside the program, named `TASK/SPLIT`.
+    init(_ location: DataLocation) throws {
+        switch location {
+        case .file(let path): self = .path(path)
+        case .embedded(let name):
+            let parts = name.split(separator: "/").map(String.init)
+            guard parts.count == 2, let split = DemonstrationCorpus.Split(rawValue: parts[1]),
+                let task = DemonstrationCorpus.tasks().first(where: { $0.name == parts[0] }),
+                let contents = task.splits[split]
+            else {
+                let names = DemonstrationCorpus.tasks().map(\.name).joined(separator: ", ")
+                throw UsageError("there is no embedded:\(name); the tasks are \(names), each with train, dev and test")
+            }
+            self = .contents(contents, format: .tsv, name: "embedded:\(name)")
+        }
+    }
+}
+
+extension EncoderSource {
+    /// The encoder that a configuration asks for.
+    init(_ configuration: RunConfiguration) throws {
+        switch configuration.model {
+        case .folder(let path): try self.init(folder: path)
+        case .hub(let identifier): try self.init(folder: try HubCache().folder(of: identifier))
+        case nil:
+            try self.init(
+                randomWith: try Vocabulary(tokens: DemonstrationCorpus.vocabulary()),
+                maximumLength: configuration.batch.maxLength)
+        }
+        if configuration.batch.maxLength > self.configuration.maximumLength {
+            throw UsageError(
+                "batch.max_length is \(configuration.batch.maxLength), but the model has only "
+                    + "\(self.configuration.maximumLength) positions")
+        }
+        if configuration.precision == .bf16 {
+            throw UsageError("precision: bf16 is not available in this version; use fp32")
+        }
+    }
+
+    /// Lays the configuration's dropout over the model's own.
+    mutating func apply(_ run: RunConfiguration) {
+        guard let dropout = run.dropout.map({ Float($0) }) else { return }
+        (configuration.hiddenDropout, configuration.attentionDropout) = (dropout, dropout)
+        configuration.classifierDropout = dropout
+    }
+}
+
+/// Makes the buffers of the replicas.
+///
+/// - Throws: `UsageError` where shared memory was asked for and cannot be had.
+func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator, count: Int, lanes: Int) throws
+    -> any ReplicaExchange
+{
+    let needed = SharedMemoryExchange.byteCount(count: count, lanes: lanes) * communicator.size
+    let isPossible = communicator.size == 1 || communicator.sharesMemory && SharedMemorySpace.has(needed)
+    // Ranks see the same file system, but not at the same moment: all do what the most cautious one finds.
+    let possible = try communicator.allGather(isPossible).allSatisfy { $0 }
+    if kind == .shared, !possible {
+        throw UsageError(
+            "--exchange shared needs all ranks on one machine and \(needed >> 20) MiB free in /dev/shm; use auto or messages")
+    }
+    if kind == .messages || !possible {
+        return MessageExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
+    }
+    return try SharedMemoryExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
+}

@@ -1,0 +1,88 @@
+import Checkpoints
+import Foundation
+
+/// How a run begins when its folder holds something.
+public enum ResumePolicy: Sendable, Equatable {
+    /// From the newest checkpoint that verifies, where there is one.
+    case auto
+    /// From nothing; a folder with a run in it is refused.
+    case never
+    /// From this checkpoint.
+    case from(String)
+
+    public init(_ text: String) {
+        switch text {
+        case "auto": self = .auto
+        case "never": self = .never
+        default: self = .from(text)
+        }
+    }
+}
+
+/// The folder of a run: `run.yaml`, the log, and the checkpoints.
+struct RunFolder: Sendable {
+    let path: String
+
+    var configurationFile: String { path + "/run.yaml" }
+    var checkpointsFolder: String { path + "/checkpoints" }
+
+    /// Makes the folder, refuses one that is not this run's, and returns the checkpoint to go on from.
+    ///
+    /// - Parameter warn: called with a line for each damaged checkpoint.
+    /// - Throws: `UsageError`, `ConfigurationError`, `DamagedCheckpointError` or a file system error.
+    func open(_ configuration: RunConfiguration, _ policy: ResumePolicy, store: CheckpointStore, warn: (String) -> Void)
+        throws -> Checkpoint?
+    {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        if files.contains("run.yaml") {
+            let there = try RunConfiguration(contentsOf: configurationFile)
+            if let difference = configuration.firstDifference(from: there) {
+                throw UsageError(
+                    "\(path) belongs to a run with another configuration: \(difference). Choose another --output, "
+                        + "or remove the folder")
+            }
+        } else if !files.isEmpty, !files.allSatisfy({ $0.hasPrefix(".") || $0 == "checkpoints" && isEmpty($0) }) {
+            throw UsageError("\(path) holds files but no run (no run.yaml). Choose another --output")
+        }
+        try writing {
+            try FileManager.default.createDirectory(atPath: checkpointsFolder, withIntermediateDirectories: true)
+        }
+        _ = try store.sweep()
+        let checkpoint = try checkpoint(policy, store, warn)
+        try writing {
+            try configuration.resolvedYAML().write(toFile: configurationFile, atomically: true, encoding: .utf8)
+        }
+        return checkpoint
+    }
+
+    /// Says in a sentence why the folder cannot be written.
+    private func writing(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            let cause = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error).map { ($0 as NSError).code }
+            let reason = cause.map { String(cString: strerror(Int32($0))) } ?? error.localizedDescription
+            throw UsageError("output is \(path), which cannot be written: \(reason)")
+        }
+    }
+
+    private func checkpoint(_ policy: ResumePolicy, _ store: CheckpointStore, _ warn: (String) -> Void) throws -> Checkpoint? {
+        switch policy {
+        case .auto:
+            return try store.newestVerified(report: warn)
+        case .never:
+            if let first = try store.checkpoints().first {
+                throw UsageError("\(first) is there and --resume is never. Choose another --output, or remove the run")
+            }
+            return nil
+        case .from(let path):
+            let checkpoint = try Checkpoint(folder: path)
+            _ = try checkpoint.verify()
+            return checkpoint
+        }
+    }
+
+    private func isEmpty(_ name: String) -> Bool {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(name)")) ?? []).isEmpty
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import MPI
+import Metrics
+import Optimization
+import TaskData
+
+/// What all ranks know of a step before its update: gathered in one message, added in canonical order.
+struct StepReport {
+    /// The sum of the cross-entropies of each task over the whole step.
+    let taskLosses: [Double]
+    /// Before clipping.
+    let gradientNorm: Double
+    /// Of all ranks.
+    let tokens: Int
+    /// Whether any rank was asked to stop.
+    let isStopRequested: Bool
+    /// What is not finite, or nil: the same on every rank.
+    let problem: String?
+
+    /// Collective.
+    ///
+    /// - Parameter losses: of this rank's shards, by task.
+    init(gathering losses: [[Double]], _ loaded: LoadedStep, of run: TrainingRun) throws {
+        let (ranges, taskCount) = (run.exchange.ranges, run.datasets.count)
+        let blocks = (0..<run.communicator.size).map { ranges.blocks(of: $0).count }
+        let longest = blocks.max() ?? 0
+        var own = [StopRequest.isPending ? 1.0 : 0, Double(loaded.shards.reduce(0) { $0 + $1.tokenCount })]
+        own += losses.joined()
+        own += GradientNorm.blockSums(run.exchange.ownedGradient)
+        own += [Double](repeating: 0, count: 2 + losses.count * taskCount + longest - own.count)
+
+        let all = try run.communicator.allGather(own)
+        var sums = [Double](repeating: 0, count: taskCount)
+        var (norms, stops, tokenSum): ([Double], Bool, Double) = ([], false, 0)
+        for (rank, blockCount) in blocks.enumerated() {
+            let report = all[rank * own.count..<(rank + 1) * own.count]
+            stops = stops || report[report.startIndex] != 0
+            tokenSum += report[report.startIndex + 1]
+            let shardLosses = report.dropFirst(2).prefix(losses.count * taskCount)
+            for (place, loss) in shardLosses.enumerated() { sums[place % taskCount] += loss }
+            norms += report.dropFirst(2 + losses.count * taskCount).prefix(blockCount)
+        }
+        taskLosses = sums
+        gradientNorm = GradientNorm.norm(ofBlockSums: norms)
+        tokens = Int(tokenSum)
+        isStopRequested = stops
+        if let task = sums.firstIndex(where: { !$0.isFinite }) {
+            problem = "the loss of task \(run.datasets[task].name)"
+        } else {
+            problem = gradientNorm.isFinite ? nil : "the gradient"
+        }
+    }
+
+    func event(
+        _ plan: StepPlan, _ learningRate: Double, _ seconds: RunEvent.Step.Seconds, of run: TrainingRun
+    ) -> RunEvent.Step {
+        let present = run.datasets.indices.filter { plan.taskCounts[$0] > 0 }
+        let means = present.map { (task: $0, loss: taskLosses[$0] / Double(plan.taskCounts[$0])) }
+        return RunEvent.Step(
+            step: plan.step, totalSteps: run.totalSteps, loss: means.reduce(0) { $0 + plan.weights[$1.task] * $1.loss },
+            tasks: means.map { .init(name: run.datasets[$0.task].name, loss: $0.loss) }, learningRate: learningRate,
+            gradientNorm: gradientNorm, examples: plan.taskCounts.reduce(0, +), tokens: tokens,
+            tokensPerSecond: Double(tokens) / max(seconds.total, 1e-9), seconds: seconds)
+    }
+}
+
+/// Measures the parts of a step on this rank.
+struct StepClock {
+    private(set) var seconds = RunEvent.Step.Seconds(data: 0, forward: 0, backward: 0, communication: 0, optimizer: 0)
+    private var last = DispatchTime.now().uptimeNanoseconds
+
+    /// Counts the time since the last note towards a part.
+    mutating func note(_ part: WritableKeyPath<RunEvent.Step.Seconds, Double>) {
+        let now = DispatchTime.now().uptimeNanoseconds
+        seconds[keyPath: part] += Double(now - last) / 1e9
+        last = now
+    }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import MultiTaskBERT
+
+/// What a checkpoint holds besides tensors (`trainer_state.json`).
+struct TrainerState: Sendable, Equatable, Codable {
+    struct Best: Sendable, Equatable, Codable {
+        var step: Int
+        var criterion: String
+        var score: Double
+    }
+
+    /// The form of this file.
+    var version = 1
+    /// Steps done.
+    var step = 0
+    /// Updates of the encoder: steps less those that were skipped; the optimizer's bias correction counts them.
+    var updates = 0
+    /// Updates of each task's classification head: those of steps in which the task had examples.
+    var taskUpdates: [Int]
+    /// Steps skipped in a row up to now, and in all.
+    var skippedInARow = 0
+    var skippedSteps = 0
+    var seed: UInt64
+    /// Canonical shards of a step, which a resumed run keeps.
+    var shards: Int
+    var best: Best?
+    /// SHA-256 of everything in the configuration that decides the result.
+    var configurationDigest: String
+
+    /// Reads a `trainer_state.json`.
+    init(file path: String) throws {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ModelError("\(path): there is no such file, or it cannot be read: nothing can be resumed from here")
+        }
+        do {
+            self = try JSONDecoder().decode(TrainerState.self, from: data)
+        } catch {
+            throw ModelError("\(path) is not the state of a trainer: \(error)")
+        }
+        guard version == 1, step >= 0, updates >= 0, updates <= step, shards >= 1,
+            taskUpdates.allSatisfy({ (0...updates).contains($0) })
+        else {
+            throw ModelError("\(path): version, step, updates or shards hold impossible values")
+        }
+    }
+
+    init(taskCount: Int, seed: UInt64, shards: Int, configurationDigest: String) {
+        taskUpdates = Array(repeating: 0, count: taskCount)
+        self.seed = seed
+        self.shards = shards
+        self.configurationDigest = configurationDigest
+    }
+
+    var json: [UInt8] {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import Checkpoints
+import Dispatch
+import Foundation
+import LinearAlgebra
+import MPI
+import Metrics
+import Optimization
+import Synchronization
+import TaskData
+
+extension TrainingRun {
+    /// Collective: trains to the last step, evaluating and saving on the way.
+    ///
+    /// - Parameter observer: is told of everything, on rank 0.
+    /// - Returns: how it ended, on every rank.
+    public func train(_ observer: any RunObserver) throws -> RunEvent.End {
+        let reporter = RootReporter(isRoot: isRoot, observer: observer)
+        reporter.record(.start(startEvent))
+        if let resumedFrom {
+            reporter.record(
+                .resume(
+                    .init(
+                        step: state.step, checkpoint: resumedFrom.path, worldSize: communicator.size,
+                        threads: lanes.count)))
+        }
+        let began = Date()
+        let writer = CheckpointWriter(self)
+        var savedStep = resumedFrom?.step
+        var isStopping = false
+        let loader = ShardLoader(
+            tasks: datasets, planner: planner, encoder: source.tokenizer, maxLength: configuration.batch.maxLength,
+            shards: ownShards, steps: state.step + 1...max(totalSteps, state.step + 1))
+
+        while state.step < totalSteps, !isStopping {
+            var clock = StepClock()
+            guard let loaded = try loader.next() else { break }
+            clock.note(\.data)
+            let losses = computeGradients(loaded)
+            clock.note(\.backward)
+            try exchange.sumOwnedGradients()
+            let report = try StepReport(gathering: losses, loaded, of: self)
+            clock.note(\.communication)
+            if let problem = report.problem {
+                try skip(loaded.plan, problem, writer, reporter)
+            } else {
+                let learningRate = schedule.learningRate(step: loaded.plan.step)
+                update(loaded.plan, report, learningRate: learningRate)
+                clock.note(\.optimizer)
+                try exchange.publishParameters()
+                clock.note(\.communication)
+                reporter.record(.step(report.event(loaded.plan, learningRate, clock.seconds, of: self)))
+            }
+            isStopping = report.isStopRequested
+            try writer.poll(reporter)
+            let isLast = state.step == totalSteps || isStopping
+            var isBest = false
+            if isDue(configuration.evaluation.every) || state.step == totalSteps {
+                isBest = try evaluate(configuration.evaluation.split, reporter)
+            }
+            if isBest || isDue(configuration.checkpoint.every) || isLast {
+                try writer.begin(isBest: isBest, reporter)
+                savedStep = state.step
+            }
+        }
+        loader.cancel()
+        if savedStep != state.step { try writer.begin(isBest: false, reporter) }
+        let end = try finish(writer, isStopped: state.step < totalSteps, seconds: Date().timeIntervalSince(began), reporter)
+        reporter.record(.end(end))
+        return end
+    }
+
+    private func isDue(_ every: Int) -> Bool { every > 0 && state.step % every == 0 }
+
+    /// Runs the rank's shards forward and backward, each lane on its own thread.
+    ///
+    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies.
+    private func computeGradients(_ loaded: LoadedStep) -> [[Double]] {
+        let plan = loaded.plan
+        let weights = zip(plan.weights, plan.taskCounts).map { $1 == 0 ? 0 : $0 / Double($1) }
+        let key = mixedKey(configuration.seed, UInt64(plan.step))
+        let share = loaded.shards.count / lanes.count
+        let lanes = lanes
+        let losses = Mutex([[[Double]]](repeating: [], count: lanes.count))
+        DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
+            let own = lanes[index].computeGradient(
+                of: loaded.shards[index * share..<(index + 1) * share], weights: weights, dropoutKey: key)
+            losses.withLock { $0[index] = own }
+        }
+        return losses.withLock { $0.flatMap { $0 } }
+    }
+
+    /// Clips and applies the owned part of the gradient. A classification head without examples in the step is left alone,
+    /// as PyTorch leaves parameters without a gradient.
+    private func update(_ plan: StepPlan, _ report: StepReport, learningRate: Double) {
+        state.step += 1
+        state.updates += 1
+        state.skippedInARow = 0
+        let isPresent = plan.taskCounts.map { $0 > 0 }
+        for task in isPresent.indices where isPresent[task] { state.taskUpdates[task] += 1 }
+        let heads = isPresent.indices.map { isPresent[$0] ? state.taskUpdates[$0] : nil }
+        optimizer.update(
+            exchange.parameters, gradient: exchange.ownedGradient,
+            gradientScale: GradientNorm.clippingScale(
+                norm: report.gradientNorm, maximum: configuration.optimizer.maxGradientNorm),
+            learningRate: learningRate, updates: [state.updates] + heads)
+    }
+
+    /// Leaves a step's update out on every rank alike.
+    private func skip(
+        _ plan: StepPlan, _ problem: String, _ writer: CheckpointWriter, _ reporter: RootReporter
+    ) throws {
+        state.step += 1
+        state.skippedSteps += 1
+        state.skippedInARow += 1
+        let examples = plan.shards.joined().map { RunEvent.Skipped.Example(task: datasets[$0.task].name, index: $0.index) }
+        reporter.record(
+            .skipped(.init(step: plan.step, reason: problem, examples: examples, inARow: state.skippedInARow)))
+        if state.skippedInARow >= configuration.maxSkippedSteps {
+            // The last checkpoint stands only when it is written to its end.
+            try communicator.agreeing { try writer.finish(reporter) }
+            throw AgreedFailure(
+                rank: 0, code: .failure,
+                message: "\(problem) was not finite in \(state.skippedInARow) steps in a row, up to step \(plan.step): "
+                    + "the run stops; its last checkpoint stands")
+        }
+    }
+
+    /// Collective: scores a split. - Returns: whether it is the best so far.
+    private func evaluate(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> Bool {
+        let began = Date()
+        let scores = try evaluator(split).scores(lanes.map(\.pass), communicator)
+        guard !scores.isEmpty else { return false }
+        let criterion = configuration.evaluation.best
+        let score = criterion.value(in: scores)
+        let isBetter = state.best.map { criterion.score.isHigherBetter ? score > $0.score : score < $0.score } ?? true
+        if isBetter { state.best = .init(step: state.step, criterion: criterion.description, score: score) }
+        reporter.record(
+            .evaluation(
+                .init(
+                    step: state.step, split: split.rawValue, tasks: scores, criterion: criterion.description,
+                    score: score, isBest: isBetter, seconds: Date().timeIntervalSince(began))))
+        return isBetter
+    }
+
+    /// Collective: waits for the last checkpoint and evaluates the test split of a finished run.
+    private func finish(_ writer: CheckpointWriter, isStopped: Bool, seconds: Double, _ reporter: RootReporter) throws
+        -> RunEvent.End
+    {
+        try communicator.agreeing { try writer.finish(reporter) }
+        let checkpoint = store.checkpoint(step: state.step)
+        let digest = try communicator.fromRootRank { Array((try checkpoint.digest(of: "model.safetensors") ?? "").utf8) }
+        return RunEvent.End(
+            step: state.step, modelSHA256: String(decoding: digest, as: UTF8.self),
+            status: isStopped ? .stopped : .finished, seconds: seconds,
+            best: state.best.map { .init(step: $0.step, criterion: $0.criterion, score: $0.score) },
+            skippedSteps: state.skippedSteps, checkpoint: checkpoint.path)
+    }
+}
+
+extension Criterion {
+    /// The value of the criterion; not a number where its task has no scores.
+    func value(in scores: [NamedScores]) -> Double {
+        let chosen = scores.filter { task == nil || $0.name == task }.map(\.scores)
+        return TaskScores.mean(of: chosen)?[score] ?? .nan
+    }
+}

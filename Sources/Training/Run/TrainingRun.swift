@@ -1,0 +1,240 @@
+import Checkpoints
+import DataParallel
+import Foundation
+import LinearAlgebra
+import MPI
+import Metrics
+import MultiTaskBERT
+import Optimization
+import TaskData
+import Tokenization
+
+/// How a run is carried out; none of it changes the result.
+public struct RunOptions: Sendable {
+    public var resume = ResumePolicy.auto
+    /// Shards that a rank computes at once.
+    public var threads = 1
+    public var exchange = ExchangeKind.auto
+
+    public init() {}
+}
+
+extension ExchangeKind {
+    /// - Throws: `UsageError` that lists the kinds.
+    public init(argument text: String) throws {
+        guard let kind = ExchangeKind(rawValue: text) else {
+            let kinds = ExchangeKind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw UsageError("--exchange is \(text); it must be one of \(kinds)")
+        }
+        self = kind
+    }
+}
+
+/// A run that is ready to train: data opened, model and state loaded on every rank.
+public final class TrainingRun {
+    public let configuration: RunConfiguration
+    public let communicator: any Communicator
+    let datasets: [TaskDataset]
+    let planner: StepPlanner
+    let source: EncoderSource
+    let model: ModelShape
+    let exchange: any ReplicaExchange
+    let optimizer: AdamW
+    let lanes: [Lane]
+    /// The shards that this rank computes.
+    let ownShards: Range<Int>
+    let store: CheckpointStore
+    let schedule: LearningRateSchedule
+    var state: TrainerState
+    /// The checkpoint that the run goes on from.
+    public let resumedFrom: Checkpoint?
+    /// Of the whole run.
+    public let totalSteps: Int
+    private let options: RunOptions
+
+    /// Collective: every rank prepares the same run. What is wrong on any rank is thrown on all, before anything is trained.
+    ///
+    /// - Parameter display: is told about phases and warnings, on rank 0.
+    public init(
+        _ configuration: RunConfiguration, options: RunOptions, communicator: any Communicator, display: any RunObserver
+    ) throws {
+        self.configuration = configuration
+        self.communicator = communicator
+        self.options = options
+        let reporter = RootReporter(isRoot: communicator.rank == 0, observer: display)
+        let seed = configuration.seed
+        reporter.phase("reading the tasks")
+        let datasets = try communicator.agreeing {
+            try configuration.tasks.map { try TaskDataset(TaskDescription($0), seed: seed) }
+        }
+        for dataset in datasets { reporter.droppedRows(dataset) }
+        reporter.phase("reading the model")
+        var source = try communicator.agreeing { try EncoderSource(configuration) }
+        source.apply(configuration)
+        self.source = source
+
+        let store = CheckpointStore(
+            folder: RunFolder(path: configuration.output).checkpointsFolder, keep: configuration.checkpoint.keep)
+        reporter.phase("looking for checkpoints")
+        let identity = sha256(of: configuration.resumeIdentity.utf8)
+        var warnings: [String] = []
+        let found = try communicator.fromRootRank {
+            let checkpoint = try RunFolder(path: configuration.output).open(
+                configuration, options.resume, store: store, warn: { warnings.append($0) })
+            guard let checkpoint else { return [] }
+            return try Array(checkpoint.path.utf8) + [0]
+                + TrainerState(file: checkpoint.file("trainer_state.json")).json
+        }
+        warnings.forEach(reporter.warning)
+        let saved = try communicator.agreeing { try SavedState(found) }
+        if let saved, saved.state.configurationDigest != identity {
+            throw AgreedFailure(
+                rank: 0, code: .wrongUsage,
+                message: "\(saved.checkpoint) belongs to a run with another configuration; choose another --output")
+        }
+        resumedFrom = saved?.checkpoint
+        self.datasets = datasets
+        self.store = store
+        let plan = try communicator.agreeing {
+            try WorkPlan(
+                configuration, datasets, communicator, threads: options.threads, shardCount: saved?.state.shards)
+        }
+        state =
+            saved?.state
+            ?? TrainerState(
+                taskCount: datasets.count, seed: seed, shards: plan.planner.shardCount, configurationDigest: identity)
+        (planner, ownShards) = (plan.planner, plan.ownShards)
+        totalSteps = configuration.length.steps(
+            examplesPerEpoch: datasets.reduce(0) { $0 + $1.trainingRows.count }, batchSize: configuration.batch.size)
+        schedule = configuration.learningRateSchedule(totalSteps: totalSteps)
+
+        reporter.phase("loading the model")
+        model = ModelShape(
+            source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) })
+        let model = model
+        try communicator.agreeing { try source.requireRoom(for: model) }
+        let exchange = try makeExchange(
+            options.exchange, communicator, count: model.layout.count, lanes: plan.laneCount)
+        self.exchange = exchange
+        optimizer = AdamW(
+            configuration.adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
+            owned: exchange.ranges.range(of: communicator.rank))
+        lanes = exchange.gradients.map {
+            Lane(model, parameters: exchange.parameters, gradient: $0, tokenBudget: TrainingRun.tokenBudget)
+        }
+        try loadParameters(reporter)
+    }
+
+    /// Tokens that a lane runs as one batch: enough to save traffic, little enough to keep the activations small.
+    static let tokenBudget = 2048
+
+    var isRoot: Bool { communicator.rank == 0 }
+
+    /// Fills every replica, and every rank's moments, from rank 0's files.
+    private func loadParameters(_ reporter: RootReporter) throws {
+        let parameters = exchange.parameters
+        var notes: [String] = []
+        try communicator.agreeing {
+            guard isRoot else { return }
+            if let resumedFrom {
+                let file = resumedFrom.file("model.safetensors")
+                try model.loadParameters(
+                    from: try SafetensorsFile(file), file: file, as: .checkpoint, into: parameters,
+                    note: { notes.append($0) })
+            } else if source.folder != nil {
+                let weights = try source.weights()
+                try model.loadParameters(
+                    from: weights.source, file: weights.file, as: .encoder(seed: configuration.seed), into: parameters,
+                    note: { notes.append($0) })
+            } else {
+                model.initialize(parameters, seed: configuration.seed)
+            }
+        }
+        notes.forEach(reporter.warning)
+        try communicator.broadcast(
+            UnsafeMutableRawBufferPointer(start: parameters.base, count: parameters.count * 4), root: 0)
+        if let resumedFrom { try CheckpointContents(self).restoreMoments(from: resumedFrom) }
+    }
+
+    /// What the run is, for those who report it.
+    public var startEvent: RunEvent.Start {
+        RunEvent.Start(
+            version: programVersion, model: source.folder ?? "a small random encoder",
+            parameterCount: model.layout.parameterCount, precision: configuration.precision.rawValue,
+            tasks: datasets.map {
+                .init(
+                    name: $0.name, labels: $0.labelNames, trainCount: $0.trainingRows.count,
+                    devCount: $0.dev?.usableRows.count, testCount: $0.test?.usableRows.count)
+            },
+            worldSize: communicator.size, threads: lanes.count, batchSize: configuration.batch.size,
+            shards: state.shards, maxLength: configuration.batch.maxLength, totalSteps: totalSteps,
+            seed: configuration.seed, output: configuration.output)
+    }
+
+    func evaluator(_ split: RunConfiguration.Evaluation.Split) -> Evaluator {
+        Evaluator(
+            files: datasets.map { split == .dev ? $0.dev : $0.test }, tasks: model.tasks, tokenizer: source.tokenizer,
+            maxLength: configuration.batch.maxLength)
+    }
+}
+
+/// The version that `--version` prints.
+public let programVersion = "0.1.0"
+
+/// Who computes what: the same on every rank but for its own shards.
+private struct WorkPlan {
+    let planner: StepPlanner
+    let ownShards: Range<Int>
+    let laneCount: Int
+
+    /// - Parameter shardCount: of the run that is resumed; nil where the configuration decides.
+    init(
+        _ configuration: RunConfiguration, _ datasets: [TaskDataset], _ communicator: any Communicator, threads: Int,
+        shardCount: Int?
+    ) throws {
+        let layout = try ShardLayout(
+            shardCount: try shardCount ?? configuration.batch.shards.count(ranks: communicator.size))
+        ownShards = try layout.shards(ofRank: communicator.rank, of: communicator.size)
+        laneCount = try configuration.lanes(threads, shardsPerRank: ownShards.count)
+        planner = try StepPlanner(
+            seed: configuration.seed, tasks: datasets.map { PlannedTask($0) }, batchSize: configuration.batch.size,
+            shardCount: layout.shardCount, sampling: try configuration.sampling.makeStrategy(),
+            reduction: configuration.weighting.lossReduction)
+    }
+}
+
+/// What rank 0 found: a checkpoint and its state.
+private struct SavedState {
+    let checkpoint: Checkpoint
+    let state: TrainerState
+
+    init?(_ bytes: [UInt8]) throws {
+        guard let end = bytes.firstIndex(of: 0) else { return nil }
+        checkpoint = try Checkpoint(folder: String(decoding: bytes[..<end], as: UTF8.self), mustExist: false)
+        state = try JSONDecoder().decode(TrainerState.self, from: Data(bytes[(end + 1)...]))
+    }
+}
+
+extension AdamW.Segment {
+    /// The encoder's tensors are group 0; those of a task's classification head are a group of their own.
+    init(_ tensor: ParameterTensor) {
+        self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0)
+    }
+}
+
+/// Passes events on from rank 0 only.
+struct RootReporter {
+    let isRoot: Bool
+    let observer: any RunObserver
+
+    func record(_ event: RunEvent) { if isRoot { observer.record(event) } }
+    func phase(_ name: String) { record(.phase(name)) }
+    func warning(_ text: String) { record(.warning(text)) }
+
+    func droppedRows(_ dataset: TaskDataset) {
+        for file in [dataset.train, dataset.dev, dataset.test].compactMap({ $0 }) where file.droppedCount > 0 {
+            let first = file.firstDropped.first.map { "; the first: \($0)" } ?? ""
+            warning("task \(dataset.name): \(file.droppedCount) bad rows of \(file.name) were left out\(first)")
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Foundation
+import Metrics
+import Reporting
+import Training
+
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Scores a checkpoint on the dev or test files of its tasks; also under mpirun.")
+
+    @Argument(help: "A checkpoint folder, such as runs/reviews/checkpoints/best.")
+    var checkpoint: String
+
+    @Option(help: ArgumentHelp("Where the tasks' files are named; by default the run.yaml of the checkpoint's run.", valueName: "config"))
+    var config: String?
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("Overrides a key of the configuration.", valueName: "key.path=value"))
+    var overrides: [String] = []
+
+    @Option(help: "dev or test.")
+    var split = "test"
+
+    @Option(help: "Chunks that a rank scores at once.")
+    var threads = 1
+
+    @Flag(help: "Print one JSON object instead of a table.")
+    var json = false
+
+    func run() throws {
+        try withRanks { communicator in
+            let evaluation = try CheckpointEvaluation(
+                checkpoint: checkpoint, configurationFile: config, overrides: overrides, split: split, threads: threads,
+                communicator: communicator)
+            let event = try evaluation.run()
+            if communicator.rank == 0 {
+                if json, let line = RunEvent.evaluation(event).jsonLine {
+                    print(line)
+                } else {
+                    ProgressDisplay(output: .standardOutput()).record(.evaluation(event))
+                }
+            }
+            return .done
+        }
+    }
+}

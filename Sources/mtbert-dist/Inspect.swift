@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import Training
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows what a checkpoint holds, or what a run will do.",
+        discussion: """
+            inspect CHECKPOINT      what a checkpoint holds
+            inspect plan CONFIG     which examples each step takes, as one JSON object a line
+            """,
+        subcommands: [InspectCheckpoint.self, InspectPlan.self], defaultSubcommand: InspectCheckpoint.self)
+}
+
+struct InspectCheckpoint: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "checkpoint", abstract: "Verifies a checkpoint and tells what it holds.")
+
+    @Argument(help: "A checkpoint folder.")
+    var checkpoint: String
+
+    func run() throws {
+        try reportingErrors { print(try CheckpointDescription(checkpoint).text) }
+    }
+}
+
+struct InspectPlan: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Prints which examples each step takes in which shard, and the tasks' loss weights.",
+        discussion: """
+            One JSON object a step: {"step":1,"shards":[[["TASK",ROW],…],…],"weights":{"TASK":…}}. ROW counts the rows of the \
+            task's training file from 0. The loss of a step is the sum over the tasks of weight × the mean cross-entropy of \
+            the task's examples, so that any other program can replay a run exactly.
+            """)
+
+    @Argument(help: ArgumentHelp("The configuration; without one, the demonstration.", valueName: "config"))
+    var configurationFile: String?
+
+    @Option(help: "How many steps to print.")
+    var steps = 1
+
+    @Option(help: "The first step to print.")
+    var from = 1
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
+    var overrides: [String] = []
+
+    func run() throws {
+        try reportingErrors {
+            let configuration =
+                if let configurationFile {
+                    try RunConfiguration(contentsOf: configurationFile, overrides: overrides, checkingFiles: true)
+                } else {
+                    try RunConfiguration(demonstrationWith: overrides)
+                }
+            guard from >= 1, steps >= 0 else { throw UsageError("--from counts from 1 and --steps from 0") }
+            try PlanPrinter(configuration).lines(from..<from + steps) { print($0) }
+        }
+    }
+}

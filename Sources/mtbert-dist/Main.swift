@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import LinearAlgebra
+import MPI
+import Training
+
+@main
+struct MultiTaskTrainer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mtbert-dist",
+        abstract: "Fine-tunes one BERT encoder on several sentiment tasks at once, data-parallel over MPI ranks.",
+        discussion: """
+            Without a subcommand it trains; without a configuration it trains a demonstration that needs no files:
+
+              mpirun -n 8 mtbert-dist
+              mpirun -n 4 mtbert-dist train Configs/reviews.yaml --set epochs=1
+
+            The result is the same to the last bit on any number of ranks, and behind any number of stops and resumes.
+
+            Exit codes: 0 done, 64 wrong usage or configuration, 65 bad data, 70 internal failure, 75 stopped early: the \
+            same command goes on from the last checkpoint.
+            """,
+        version: programVersion,
+        subcommands: [Train.self, Evaluate.self, Predict.self, Inspect.self, Tokenize.self],
+        defaultSubcommand: Train.self)
+
+    static func main() {
+        ProcessorSetup.restartWithSettings()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let end as RunEnded {
+            Foundation.exit(end.code.rawValue)
+        } catch {
+            endOnce(error)
+        }
+    }
+
+    /// Prints help, or what is wrong with the command line: once, though every rank has the same one.
+    private static func endOnce(_ error: any Error) -> Never {
+        guard World.isLaunched, let communicator = try? World.join() else { exit(withError: error) }
+        let code = exitCode(for: error)
+        if communicator.rank == 0 {
+            let stream = code.isSuccess ? FileHandle.standardOutput : .standardError
+            stream.write(Data((fullMessage(for: error) + "\n").utf8))
+        }
+        try? communicator.finalize()
+        Foundation.exit(code.rawValue)
+    }
+}
+
+/// A command has said all there is to say and ends the program with this code.
+struct RunEnded: Error {
+    let code: Training.ExitCode
+}
+
+/// Runs a command's work on every rank: an error that all ranks know of is printed once, by rank 0, and ends them together;
+/// any other is printed by the rank that has it, and ends all ranks at once.
+func withRanks(_ body: (any Communicator) throws -> Training.ExitCode) throws {
+    let communicator: any Communicator
+    do {
+        communicator = try World.join()
+    } catch {
+        complain("\(error)")
+        throw RunEnded(code: .failure)
+    }
+    do {
+        let code = try body(communicator)
+        try communicator.finalize()
+        throw RunEnded(code: code)
+    } catch let end as RunEnded {
+        throw end
+    } catch let failure as AgreedFailure {
+        if communicator.rank == 0 { complain("\(failure)") }
+        try? communicator.finalize()
+        throw RunEnded(code: failure.code)
+    } catch {
+        let place = communicator.size > 1 ? "rank \(communicator.rank): " : ""
+        complain(place + "\(error)")
+        communicator.abort(code: Training.ExitCode(error).rawValue)
+    }
+}
+
+/// Prints an error as the last thing the user reads.
+func complain(_ message: String) {
+    FileHandle.standardError.write(Data("\nerror: \(message)\n".utf8))
+}

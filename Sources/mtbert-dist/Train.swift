@@ -1,0 +1,93 @@
+import ArgumentParser
+import DataParallel
+import Foundation
+import MPI
+import Metrics
+import Reporting
+import Training
+
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Trains the tasks of a configuration; this is the default.",
+        discussion: """
+            A configuration needs little:
+
+              model: path/to/encoder          # a folder in Hugging Face layout
+              tasks:
+                - name: books
+                  train: books/train.tsv      # columns text and label
+                  dev: books/dev.tsv
+                - name: tweets
+                  train: tweets.csv
+              output: runs/first
+
+            `--keys` lists every key with its default. Started again with the same arguments, a run goes on from its newest \
+            checkpoint.
+            """)
+
+    @Argument(help: ArgumentHelp("YAML file with model, tasks and settings; without one, the demonstration.", valueName: "config"))
+    var configurationFile: String?
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "Overrides a key: --set epochs=1 --set tasks.books.limit=100 --set 'tasks.*.limit=100'.",
+            valueName: "key.path=value"))
+    var overrides: [String] = []
+
+    @Option(help: ArgumentHelp("The run folder; the same as --set output=….", valueName: "dir"))
+    var output: String?
+
+    @Option(help: ArgumentHelp("auto: from the newest checkpoint that verifies; never; or a checkpoint folder.", valueName: "auto|never|path"))
+    var resume = "auto"
+
+    @Option(help: "Shards that a rank computes at once, each on a thread of its own.")
+    var threads = 1
+
+    @Option(help: ArgumentHelp("How ranks exchange: auto, shared (memory) or messages.", valueName: "kind"))
+    var exchange = "auto"
+
+    @Flag(help: "Print every configuration key with its default, and end.")
+    var keys = false
+
+    func run() throws {
+        if keys {
+            print(RunConfiguration.reference)
+            return
+        }
+        StopRequest.catchSignals()
+        try withRanks { communicator in
+            let configuration = try communicator.agreeing { try resolvedConfiguration() }
+            var options = RunOptions()
+            options.resume = ResumePolicy(resume)
+            options.threads = threads
+            options.exchange = try communicator.agreeing { try ExchangeKind(argument: exchange) }
+            let display = ProgressDisplay()
+            let run = try TrainingRun(configuration, options: options, communicator: communicator, display: display)
+            let observer = try communicator.agreeing {
+                communicator.rank == 0 ? try RunReports.observer(of: run, display: display) : display
+            }
+            let end = try run.train(observer)
+            return end.status == .finished ? .done : .stopped
+        }
+    }
+
+    private func resolvedConfiguration() throws -> RunConfiguration {
+        let all = overrides + (output.map { ["output=\($0)"] } ?? [])
+        if let configurationFile {
+            return try RunConfiguration(contentsOf: configurationFile, overrides: all, checkingFiles: true)
+        }
+        return try RunConfiguration(demonstrationWith: all)
+    }
+}
+
+/// The files that a run reports to.
+enum RunReports {
+    static func observer(of run: TrainingRun, display: ProgressDisplay) throws -> any RunObserver {
+        let output = run.configuration.output
+        return FanOutObserver([
+            try MetricsLog(path: output + "/metrics.jsonl", resumingAfter: run.resumedFrom?.step),
+            try TensorBoardWriter(folder: output), display,
+        ])
+    }
+}

@@ -1,1 +1,0 @@
-print("mtbert-dist")
