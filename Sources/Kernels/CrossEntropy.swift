@@ -12,6 +12,7 @@ import LinearAlgebra
 /// - Returns: each example's cross-entropy, unweighted.
 public func crossEntropy(_ logits: MatrixView, labels: [Int], weight: Double) -> [Double] {
     require(labels.count == logits.rows, "\(labels.count) labels for \(logits.rows) examples")
+    require(labels.allSatisfy { 0..<logits.columns ~= $0 }, "a label outside of \(logits.columns) columns")
     return labels.indices.map { row in
         let line = logits.row(row)
         let scores = line.array.map(Double.init)

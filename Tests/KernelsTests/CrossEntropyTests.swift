@@ -45,6 +45,18 @@ import Testing
         #expect(memory.isIntact)
     }
 
+    /// Labels outside of the columns end the program in every build.
+    @Test func wrongLabelsStop() async {
+        await #expect(processExitsWith: .failure) {
+            let buffer = FloatBuffer(count: 6)
+            _ = crossEntropy(buffer.view.matrix(rows: 2, columns: 3), labels: [0, 3], weight: 1)
+        }
+        await #expect(processExitsWith: .failure) {
+            let buffer = FloatBuffer(count: 6)
+            _ = crossEntropy(buffer.view.matrix(rows: 2, columns: 3), labels: [-1, 0], weight: 1)
+        }
+    }
+
     @Test func farApartLogits() {
         #expect(crossEntropy([1000, -1000], label: 0) == 0)
         #expect(crossEntropy([1000, -1000], label: 1) == 2000)

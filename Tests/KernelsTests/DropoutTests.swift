@@ -62,14 +62,23 @@ import Testing
         #expect(one().values == masks[0].values)
     }
 
-    /// Keys of steps that follow each other are as different as any.
-    @Test func stepsHaveTheirOwnMasks() {
-        let masks = (0..<8).map { step in
-            mask(
-                DropoutSite(key: mixedKey(42, UInt64(step)), shard: 0, layer: 0, site: .pooled, probability: 0.5), 10,
-                64)
+    /// No two places of a model, shards of a step or steps of a run share a mask.
+    @Test func placesAreTakenOnce() {
+        let sites = [DropoutSite.Site.embedding, .attentionProbability, .attentionOutput, .layerOutput, .pooled]
+        var masks = Set<[Double]>()
+        for layer in 0..<30 {
+            for site in sites {
+                for shard in 0..<3 {
+                    for step in 0..<2 as Range<UInt64> {
+                        let key = mixedKey(42, step)
+                        let dropout = DropoutSite(key: key, shard: shard, layer: layer, site: site, probability: 0.5)
+                        masks.insert(mask(dropout, 2, 64).values)
+                    }
+                }
+            }
         }
-        #expect(Set(masks.map(\.values)).count == 8)
+        let count = masks.count
+        #expect(count == 30 * sites.count * 3 * 2)
     }
 
     /// An element's fate depends on its row and column alone, not on how wide the matrix is or where it lies.
