@@ -22,6 +22,9 @@ public final class ModelPass {
 
     private var configuration: BERTConfiguration { model.configuration }
 
+    /// Where the time of all gradients up to now went.
+    public var profile: PassProfile { work.profile }
+
     /// The hidden states behind the last layer [tokens, hiddenSize], valid until the next call.
     ///
     /// - Parameters:
@@ -35,11 +38,13 @@ public final class ModelPass {
         var states = embedding.output.matrix(rows: tokens, columns: hiddenSize)
         let normalized = embedding.normalized.matrix(rows: tokens, columns: hiddenSize)
         let inverse = embedding.inverseDeviation.vector(tokens)
-        for shard in batch.shards {
-            embed(
-                batch.rows, shard.tokens, tables, embeddingNorm, dropout: embeddingDropout(shard, dropoutKey),
-                normalized: normalized.rows(shard.tokens), inverseDeviation: inverse.slice(shard.tokens),
-                into: states.rows(shard.tokens))
+        work.profile.measure(.embedding) {
+            for shard in batch.shards {
+                embed(
+                    batch.rows, shard.tokens, tables, embeddingNorm, dropout: embeddingDropout(shard, dropoutKey),
+                    normalized: normalized.rows(shard.tokens), inverseDeviation: inverse.slice(shard.tokens),
+                    into: states.rows(shard.tokens))
+            }
         }
         observe(states)
         // Without a backward pass two sets of activations take turns: a layer reads the output of the one before.
@@ -80,10 +85,16 @@ public final class ModelPass {
         _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, into gradient: GradientBuffer
     ) -> [[Double]] {
         let target = gradient.tensors
+        let start = PassProfile.now
         let states = encode(batch, dropoutKey: dropoutKey, keepsActivations: true)
+        work.profile.addForward(since: start)
+        let middle = PassProfile.now
+        defer { work.profile.addBackward(since: middle) }
         let dHidden = hidden.matrix(rows: batch.tokenCount, columns: configuration.hiddenSize)
-        let losses = heads.lossAndGradient(
-            states, batch, weights: weights, dropoutKey: dropoutKey, dHidden: dHidden, into: target)
+        let losses = work.profile.measure(.heads) {
+            heads.lossAndGradient(
+                states, batch, weights: weights, dropoutKey: dropoutKey, dHidden: dHidden, into: target)
+        }
         work.reserve(configuration, tokens: batch.tokenCount)
         for index in (0..<configuration.layerCount).reversed() {
             let region = model.layout.layerVectors[index]
@@ -96,7 +107,7 @@ public final class ModelPass {
                 parameters.layers[index], layers[index], work, shardVectors: vectors, into: target.layers[index])
             treeSum(rows, into: target.flat.slice(region))
         }
-        embeddingGradient(dHidden, batch, dropoutKey, into: gradient)
+        work.profile.measure(.embedding) { embeddingGradient(dHidden, batch, dropoutKey, into: gradient) }
         return losses
     }
 

@@ -60,3 +60,27 @@ struct ExamplePacker {
         return shard
     }
 }
+
+extension PackedShard {
+    /// Shards of random tokens, for measurements.
+    ///
+    /// - Parameter lengths: of the sequences, dealt to the shards in order; they belong to two tasks by turns.
+    public static func random(_ lengths: [Int], shardCount: Int, vocabularySize: Int, seed: UInt64) -> [PackedShard] {
+        var generator = SeededGenerator(key: [seed])
+        return (0..<shardCount).map { number in
+            var shard = PackedShard(number: number)
+            let range = number * lengths.count / shardCount..<(number + 1) * lengths.count / shardCount
+            for index in range {
+                for _ in 0..<lengths[index] {
+                    shard.tokenIDs.append(Int32(generator.next(below: vocabularySize)))
+                }
+                shard.sequenceOffsets.append(shard.tokenIDs.count)
+                shard.secondSegmentStarts.append(lengths[index])
+                shard.tasks.append(index % 2)
+                shard.labels.append(generator.next(below: 2))
+                shard.rows.append(index)
+            }
+            return shard
+        }
+    }
+}

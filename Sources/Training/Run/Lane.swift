@@ -28,6 +28,15 @@ final class Lane: @unchecked Sendable {
         compute(shards, weights, dropoutKey, into: gradient, depth: 0)
     }
 
+    private var reported: (forward: Double, backward: Double) = (0, 0)
+
+    /// The time of forward and of backward passes since the last call.
+    func takeSeconds() -> (forward: Double, backward: Double) {
+        let total = pass.profile.seconds
+        defer { reported = total }
+        return (total.forward - reported.forward, total.backward - reported.backward)
+    }
+
     private func compute(
         _ shards: ArraySlice<PackedShard>, _ weights: [Double], _ dropoutKey: UInt64?, into target: GradientBuffer,
         depth: Int

@@ -75,4 +75,15 @@ struct StepClock {
         seconds[keyPath: part] += Double(now - last) / 1e9
         last = now
     }
+
+    /// Counts the forward passes' part of the time that was noted as backward: the two take turns inside a lane.
+    mutating func moveForwardPasses(of lanes: [Lane]) {
+        let (forward, backward) = lanes.reduce((0.0, 0.0)) {
+            let own = $1.takeSeconds()
+            return ($0.0 + own.forward, $0.1 + own.backward)
+        }
+        let share = seconds.backward * forward / max(forward + backward, 1e-9)
+        seconds.forward += share
+        seconds.backward -= share
+    }
 }

@@ -37,6 +37,7 @@ extension TrainingRun {
             let losses = replica.computeGradients(
                 loaded.shards, weights: weights, dropoutKey: mixedKey(configuration.seed, UInt64(loaded.plan.step)))
             clock.note(\.backward)
+            clock.moveForwardPasses(of: replica.lanes)
             try replica.exchange.sumOwnedGradients()
             let report = try StepReport(gathering: losses, loaded, of: self)
             clock.note(\.communication)

@@ -1,0 +1,74 @@
+import Kernels
+import LinearAlgebra
+
+/// What a layer's forward pass leaves for its backward pass; the memory is reused from step to step.
+final class LayerActivations {
+    private let buffers = (0..<10).map { _ in GrowingBuffer() }
+    /// Query, key and value, biases added [tokens, 3 · hiddenSize].
+    private(set) var projections = MatrixView.empty
+    /// The softmax of every sequence and attention head, one after the other.
+    private(set) var probabilities = VectorView.empty
+    private(set) var context = MatrixView.empty
+    private(set) var attentionNormalized = MatrixView.empty
+    private(set) var attentionInverseDeviation = VectorView.empty
+    /// The output of the attention block [tokens, hiddenSize].
+    private(set) var attended = MatrixView.empty
+    /// The feed-forward block before its activation function, bias added [tokens, intermediateSize].
+    private(set) var intermediate = MatrixView.empty
+    private(set) var activated = MatrixView.empty
+    private(set) var outputNormalized = MatrixView.empty
+    private(set) var outputInverseDeviation = VectorView.empty
+    /// The layer's output [tokens, hiddenSize].
+    private(set) var output = MatrixView.empty
+    private let outputBuffer = GrowingBuffer()
+
+    func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch) {
+        let (tokens, hidden) = (batch.tokenCount, configuration.hiddenSize)
+        projections = buffers[0].matrix(rows: tokens, columns: 3 * hidden)
+        probabilities = buffers[1].vector(
+            Attention.probabilityCount(headCount: configuration.attentionHeadCount, batch.sequenceOffsets[...]))
+        context = buffers[2].matrix(rows: tokens, columns: hidden)
+        attentionNormalized = buffers[3].matrix(rows: tokens, columns: hidden)
+        attentionInverseDeviation = buffers[4].vector(tokens)
+        attended = buffers[5].matrix(rows: tokens, columns: hidden)
+        intermediate = buffers[6].matrix(rows: tokens, columns: configuration.intermediateSize)
+        activated = buffers[7].matrix(rows: tokens, columns: configuration.intermediateSize)
+        outputNormalized = buffers[8].matrix(rows: tokens, columns: hidden)
+        outputInverseDeviation = buffers[9].vector(tokens)
+        output = outputBuffer.matrix(rows: tokens, columns: hidden)
+    }
+}
+
+/// Memory for the gradients inside a layer, shared by all layers, and the time that they take.
+final class LayerGradients {
+    private let buffers = (0..<5).map { _ in GrowingBuffer() }
+    private(set) var outputProduct = MatrixView.empty
+    private(set) var intermediate = MatrixView.empty
+    private(set) var attentionProduct = MatrixView.empty
+    private(set) var context = MatrixView.empty
+    private(set) var projections = MatrixView.empty
+    /// The vectors of each shard, to be added up over the shards.
+    let vectors = GrowingBuffer()
+    let tree = GrowingBuffer()
+    let attention = (GrowingBuffer(), GrowingBuffer())
+    /// Where the time goes.
+    var profile = PassProfile()
+
+    func reserve(_ configuration: BERTConfiguration, tokens: Int) {
+        let hidden = configuration.hiddenSize
+        outputProduct = buffers[0].matrix(rows: tokens, columns: hidden)
+        intermediate = buffers[1].matrix(rows: tokens, columns: configuration.intermediateSize)
+        attentionProduct = buffers[2].matrix(rows: tokens, columns: hidden)
+        context = buffers[3].matrix(rows: tokens, columns: hidden)
+        projections = buffers[4].matrix(rows: tokens, columns: 3 * hidden)
+    }
+}
+
+extension MatrixView {
+    /// A matrix without elements, for what has not been computed yet.
+    static var empty: MatrixView { MatrixView(UnsafeMutablePointer(bitPattern: 64)!, rows: 0, columns: 0) }
+}
+
+extension VectorView {
+    static var empty: VectorView { VectorView(UnsafeMutablePointer(bitPattern: 64)!, count: 0) }
+}

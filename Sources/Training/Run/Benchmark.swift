@@ -1,0 +1,178 @@
+import DataParallel
+import Foundation
+import LinearAlgebra
+import MPI
+import MultiTaskBERT
+import Optimization
+import TaskData
+
+/// Trains random data of given lengths, with nothing read from disk, to measure the speed of a step.
+public struct Benchmark {
+    public struct Settings: Sendable {
+        /// `bert-base`, `minilm`, `tiny`, or a `config.json`.
+        public var model = "minilm"
+        /// Examples of each rank in a step.
+        public var batch = 16
+        /// The lengths of the sequences, used one after the other; those of a step are dealt to the ranks in order.
+        public var lengths = [128]
+        public var steps = 6
+        public var warmup = 2
+        public var shards = 8
+        public var threads = 1
+        public var exchange = ExchangeKind.auto
+
+        public init() {}
+    }
+
+    /// What was measured; named as the JSON keys.
+    public struct Result: Sendable, Codable {
+        public var model: String
+        public var precision = "fp32"
+        public var worldSize: Int
+        public var threads: Int
+        public var batch: Int
+        public var shards: Int
+        /// Real tokens of all ranks; there are no others.
+        public var tokensPerSecond: Double
+        /// The median.
+        public var stepMilliseconds: Double
+        /// Of forward and backward, on average over the lengths.
+        public var flopsPerToken: Double
+        /// What one thread reaches at most.
+        public var peakFlopsPerThread: Double
+        /// The share of all threads' peak that the model's own operations reach.
+        public var modelFlopsUtilization: Double
+        /// Of a step, on rank 0: parts of the passes (thread time), the sum over shards and ranks, and the rest.
+        public var seconds: [String: Double]
+    }
+
+    private let settings: Settings
+    private let communicator: any Communicator
+    private let model: ModelShape
+
+    /// - Throws: `ModelError` or `UsageError`, the same on every rank.
+    public init(_ settings: Settings, communicator: any Communicator) throws {
+        self.settings = settings
+        self.communicator = communicator
+        model = try communicator.agreeing {
+            var configuration = try BERTConfiguration(benchmarked: settings.model)
+            configuration.maximumLength = max(configuration.maximumLength, settings.lengths.max() ?? 1)
+            guard !settings.lengths.isEmpty, settings.lengths.allSatisfy({ $0 > 0 }) else {
+                throw UsageError("lengths must be whole numbers from 1 on, at least one of them")
+            }
+            guard settings.batch > 0, settings.steps > 0, settings.warmup >= 0 else {
+                throw UsageError("--batch and --steps count from 1, --warmup from 0")
+            }
+            let valid = try ShardLayout(shardCount: settings.shards).shards(
+                ofRank: communicator.rank, of: communicator.size)
+            _ = try RunConfiguration().lanes(settings.threads, shardsPerRank: valid.count)
+            return ModelShape(
+                configuration,
+                tasks: [
+                    ClassificationTask(name: "a", labels: ["0", "1"]),
+                    ClassificationTask(name: "b", labels: ["0", "1", "2"]),
+                ])
+        }
+    }
+
+    /// Collective. - Returns: the result, on every rank.
+    public func run() throws -> Result {
+        let replica = try Replica(
+            model, communicator, threads: settings.threads, exchange: settings.exchange, adamW: AdamW.Settings())
+        if communicator.rank == 0 { model.initialize(replica.exchange.parameters, seed: 1) }
+        try replica.broadcastParameters()
+        let peak = try communicator.allGather(PeakRate.singlePrecision()).reduce(0, +) / Double(communicator.size)
+        var (times, clock, tokens, operations) = ([Double](), StepClock(), 0, 0.0)
+        var before = replica.lanes.map(\.pass.profile)
+        for step in 1...settings.warmup + settings.steps {
+            if step == settings.warmup + 1 {
+                before = replica.lanes.map(\.pass.profile)
+                clock = StepClock()
+            }
+            let lengths = lengths(ofStep: step)
+            try communicator.barrier()
+            let start = Date()
+            try train(replica, step, lengths, &clock)
+            try communicator.barrier()
+            clock.note(\.communication)
+            if step > settings.warmup {
+                times.append(Date().timeIntervalSince(start))
+                tokens += lengths.reduce(0, +)
+                operations += lengths.reduce(0) { $0 + model.configuration.trainingOperations(length: $1) }
+            }
+        }
+        let total = times.reduce(0, +)
+        let threads = Double(communicator.size * settings.threads)
+        return Result(
+            model: settings.model, worldSize: communicator.size, threads: settings.threads, batch: settings.batch,
+            shards: settings.shards, tokensPerSecond: Double(tokens) / total,
+            stepMilliseconds: 1000 * times.sorted()[times.count / 2], flopsPerToken: operations / Double(tokens),
+            peakFlopsPerThread: peak, modelFlopsUtilization: operations / total / (peak * threads),
+            seconds: seconds(replica, since: before, clock))
+    }
+
+    /// The same operations as a step of `TrainingRun`.
+    private func train(_ replica: Replica, _ step: Int, _ lengths: [Int], _ clock: inout StepClock) throws {
+        let shards = PackedShard.random(
+            lengths, shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize, seed: UInt64(step))
+        let share = settings.shards / communicator.size
+        let own = Array(shards[communicator.rank * share..<(communicator.rank + 1) * share])
+        clock.note(\.data)
+        let weight = 2 / Double(lengths.count)
+        let losses = replica.computeGradients(
+            own, weights: [weight, weight], dropoutKey: mixedKey(1, UInt64(step)))
+        clock.note(\.backward)
+        try replica.exchange.sumOwnedGradients()
+        let blocks = GradientNorm.blockSums(replica.exchange.ownedGradient)
+        let longest = (0..<communicator.size).map { replica.exchange.ranges.blocks(of: $0).count }.max() ?? 0
+        let message = losses.flatMap { $0 } + blocks + [Double](repeating: 0, count: longest - blocks.count)
+        let norm = GradientNorm.norm(ofBlockSums: try communicator.allGather(message))
+        clock.note(\.communication)
+        replica.update(
+            gradientScale: GradientNorm.clippingScale(norm: norm, maximum: 1), learningRate: 2e-5,
+            updates: [step, step, step])
+        clock.note(\.optimizer)
+        try replica.exchange.publishParameters()
+    }
+
+    private func lengths(ofStep step: Int) -> [Int] {
+        let count = settings.batch * communicator.size
+        return (0..<count).map { settings.lengths[((step - 1) * count + $0) % settings.lengths.count] }
+    }
+
+    private func seconds(_ replica: Replica, since before: [PassProfile], _ clock: StepClock) -> [String: Double] {
+        let steps = Double(settings.steps)
+        var parts: [String: Double] = [
+            "data": clock.seconds.data / steps, "communication": clock.seconds.communication / steps,
+            "optimizer": clock.seconds.optimizer / steps, "passes": clock.seconds.backward / steps,
+        ]
+        for part in PassProfile.Part.allCases {
+            let sum = zip(replica.lanes, before).reduce(0) { $0 + $1.0.pass.profile[part] - $1.1[part] }
+            parts["\(part)"] = sum / steps
+        }
+        return parts
+    }
+}
+
+extension BERTConfiguration {
+    init(benchmarked name: String) throws {
+        switch name {
+        case "bert-base": self = .base
+        case "minilm": self = .miniLM
+        case "tiny": self = .tiny
+        default:
+            guard name.hasSuffix(".json") else {
+                throw UsageError("--model is \(name); it must be bert-base, minilm, tiny or the path of a config.json")
+            }
+            try self.init(file: name)
+        }
+    }
+
+    /// Floating-point operations of training one sequence: products with the layers' weights and inside attention, three
+    /// times, because the backward pass takes two products for each one of the forward pass.
+    func trainingOperations(length: Int) -> Double {
+        let (hidden, tokens) = (Double(hiddenSize), Double(length))
+        let weights = 4 * hidden * hidden + 2 * hidden * Double(intermediateSize)
+        return 3 * Double(layerCount) * tokens * (2 * weights + 4 * tokens * hidden)
+    }
+}
