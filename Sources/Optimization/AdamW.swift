@@ -71,6 +71,7 @@ public final class AdamW: @unchecked Sendable {
     public func update(
         _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, updates: [Int?]
     ) {
+        require(segments.allSatisfy { updates.indices ~= $0.group }, "an update that leaves out a group of parameters")
         let groups = updates.map { number in
             number.map { factors(gradientScale: gradientScale, learningRate: learningRate, update: $0) }
         }

@@ -30,7 +30,7 @@ import Testing
             }
             optimizer.update(
                 parameters, gradient: gradient, gradientScale: scale,
-                learningRate: 1e-3, step: step)
+                learningRate: 1e-3, updates: [step])
             for (own, name) in [
                 (parameters, "parameters"), (optimizer.firstMoment, "first_moment"),
                 (optimizer.secondMoment, "second_moment"),
@@ -60,7 +60,7 @@ import Testing
             for optimizer in optimizers {
                 optimizer.update(
                     parameters, gradient: memory.vector(Array(gradient[optimizer.owned])), gradientScale: 0.7,
-                    learningRate: 1e-3, step: step)
+                    learningRate: 1e-3, updates: [step])
             }
         }
         return [
@@ -95,8 +95,42 @@ import Testing
         let before = parameters.bits
         AdamW(.init(), segments: Self.segments, owned: 30..<90).update(
             parameters, gradient: memory.vector(Grid(1, 60, seed: 2).values), gradientScale: 1, learningRate: 1e-3,
-            step: 1)
+            updates: [1])
         for place in 0..<200 where !(30..<90).contains(place) { #expect(parameters.bits[place] == before[place]) }
+    }
+
+    /// Each group counts its own updates, and one that sits a step out keeps parameters and moments.
+    @Test func groupsAreUpdatedBySteps() {
+        let memory = GuardedMemory()
+        let initial = Grid(1, 60, seed: 1).values
+        let (parameters, alone) = (memory.vector(initial), memory.vector(initial))
+        let together = AdamW(
+            .init(), segments: [.init(range: 0..<37, decays: true), .init(range: 37..<60, decays: true, group: 1)],
+            owned: 0..<60)
+        let single = [0..<37, 37..<60].map { AdamW(.init(), segments: [.init(range: $0, decays: true)], owned: $0) }
+        for (step, updates) in [[1, nil], [2, 1], [nil, 2], [3, nil], [nil, nil]].enumerated() {
+            let gradient = Grid(1, 60, seed: UInt64(step) + 5).values
+            together.update(
+                parameters, gradient: memory.vector(gradient), gradientScale: 1, learningRate: 1e-3, updates: updates)
+            for (optimizer, update) in zip(single, updates) where update != nil {
+                optimizer.update(
+                    alone, gradient: memory.vector(Array(gradient[optimizer.owned])), gradientScale: 1,
+                    learningRate: 1e-3, updates: [update])
+            }
+            #expect(parameters.bits == alone.bits, "step \(step)")
+            #expect(together.firstMoment.bits == single.flatMap(\.firstMoment.bits), "step \(step)")
+            #expect(together.secondMoment.bits == single.flatMap(\.secondMoment.bits), "step \(step)")
+        }
+    }
+
+    /// A group that the caller forgot ends the program in every build.
+    @Test func missingGroupStops() async {
+        await #expect(processExitsWith: .failure) {
+            let memory = FloatBuffer(count: 32)
+            AdamW(.init(), segments: [.init(range: 0..<16, decays: true, group: 1)], owned: 0..<16).update(
+                memory.view.slice(0..<16), gradient: memory.view.slice(16..<32), gradientScale: 1, learningRate: 1,
+                updates: [1])
+        }
     }
 
     /// Long runs at small learning rates follow the method in `Double`, the decay included.
@@ -111,7 +145,7 @@ import Testing
             let gradient = Grid(1, 64, seed: UInt64(step), deviation: 0.1)
             optimizer.update(
                 parameters, gradient: memory.matrix(gradient).row(0), gradientScale: 1, learningRate: learningRate,
-                step: step)
+                updates: [step])
             for place in 0..<64 {
                 let g = gradient[0, place]
                 m[place] = settings.beta1 * m[place] + (1 - settings.beta1) * g
