@@ -61,7 +61,8 @@ let package = Package(
         // Floor 5: programs
         .executableTarget(
             name: "mtbert-dist",
-            dependencies: ["DataParallel", "LinearAlgebra", "MPI", "Metrics", "Reporting", "Training", argumentParser], swiftSettings: common),
+            dependencies: ["DataParallel", "LinearAlgebra", "MPI", "Metrics", "Reporting", "Training", argumentParser],
+            swiftSettings: common),
 
         // Tests
         .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: common),

@@ -76,7 +76,9 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         sumTree(leaves: 0..<gradients.count, into: target, scratch: scratch) { gradients[$0].slice(piece) }
     }
 
-    private func exchange(_ outgoing: VectorView, to target: Int, receiving incoming: VectorView, from source: Int) throws {
+    private func exchange(_ outgoing: VectorView, to target: Int, receiving incoming: VectorView, from source: Int)
+        throws
+    {
         try communicator.exchange(
             UnsafeRawBufferPointer(start: outgoing.base, count: outgoing.count * 4), to: target,
             receiving: UnsafeMutableRawBufferPointer(start: incoming.base, count: incoming.count * 4), from: source,

@@ -41,7 +41,9 @@ let exchangePiece = 16_384
 ///   - leaf: the elements of one.
 ///   - target: overwritten; must be none of the leaves.
 ///   - scratch: rows of at least `target.count` elements, `treeDepth(leaves)` of them.
-func sumTree(leaves: Range<Int>, into target: VectorView, scratch: MatrixView, depth: Int = 0, leaf: (Int) -> VectorView) {
+func sumTree(
+    leaves: Range<Int>, into target: VectorView, scratch: MatrixView, depth: Int = 0, leaf: (Int) -> VectorView
+) {
     if leaves.count == 1 {
         target.copy(from: leaf(leaves.lowerBound))
         return

@@ -32,7 +32,8 @@ public struct Attention: Sendable {
     ///   - context: [tokens of the shard, hiddenSize]; overwritten.
     ///   - scratch: memory for one sequence's matrix.
     public func forward(
-        _ projections: MatrixView, sequenceOffsets: ArraySlice<Int>, probabilities: VectorView, into context: MatrixView,
+        _ projections: MatrixView, sequenceOffsets: ArraySlice<Int>, probabilities: VectorView,
+        into context: MatrixView,
         scratch: GrowingBuffer
     ) {
         let scale = 1 / Float(headSize).squareRoot()
@@ -80,7 +81,8 @@ public struct Attention: Sendable {
     }
 
     private func forEachHead(
-        _ projections: MatrixView, _ context: MatrixView, _ sequenceOffsets: ArraySlice<Int>, _ probabilities: VectorView,
+        _ projections: MatrixView, _ context: MatrixView, _ sequenceOffsets: ArraySlice<Int>,
+        _ probabilities: VectorView,
         _ body: (Head) -> Void
     ) {
         require(

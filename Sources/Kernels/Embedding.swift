@@ -12,7 +12,8 @@ public struct EmbeddingTables: Sendable {
     ///   - tokenTypes: [number of token types, hiddenSize].
     public init(words: MatrixView, positions: MatrixView, tokenTypes: MatrixView) {
         require(
-            words.columns == positions.columns && words.columns == tokenTypes.columns, "embedding tables of unlike widths")
+            words.columns == positions.columns && words.columns == tokenTypes.columns,
+            "embedding tables of unlike widths")
         self.words = words
         self.positions = positions
         self.tokenTypes = tokenTypes
@@ -114,7 +115,8 @@ public func scatterAdd(
         let tokens = order[start..<end].map { Int($0 & 0xFFFF_FFFF) }
         touched.append(Int32(index))
         sumRows(
-            dTokens, tokens[...], shards: 0..<shardCount, shardOffsets, into: gradient.row(Int(index)), temporary, depth: 0)
+            dTokens, tokens[...], shards: 0..<shardCount, shardOffsets, into: gradient.row(Int(index)), temporary,
+            depth: 0)
         start = end
     }
     return touched

@@ -39,7 +39,8 @@ public struct LayerNormGradients: Sendable {
 ///   - inverseDeviation: [tokens]; overwritten by 1/√(variance + ε).
 ///   - output: [tokens, hiddenSize]; overwritten.
 public func addAndNormalize(
-    _ sublayer: MatrixView, bias: VectorView, residual: MatrixView, dropout: DropoutSite, _ parameters: LayerNormParameters,
+    _ sublayer: MatrixView, bias: VectorView, residual: MatrixView, dropout: DropoutSite,
+    _ parameters: LayerNormParameters,
     inverseDeviation: VectorView, into output: MatrixView
 ) {
     let (rows, columns) = (sublayer.rows, sublayer.columns)
@@ -124,7 +125,8 @@ func normalizeBackward(
     let (rows, columns) = (dOutput.rows, dOutput.columns)
     require(
         normalized.rows == rows && normalized.columns == columns && inverseDeviation.count == rows
-            && parameters.scale.count == columns && gradients.scale.count == columns && gradients.shift.count == columns,
+            && parameters.scale.count == columns && gradients.scale.count == columns
+            && gradients.shift.count == columns,
         "the gradient of a layer normalisation of unlike sizes")
     gradients.scale.fill(0)
     gradients.shift.fill(0)

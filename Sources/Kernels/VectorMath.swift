@@ -11,7 +11,8 @@ package func exponential(_ x: Lanes) -> Lanes {
     let shifted = magic.addingProduct(bounded, Lanes(repeating: 1.442_695_04))
     let n = shifted - magic
     // ln 2 in two parts, the first exact in few bits, so that the reduction loses nothing.
-    let r = bounded.addingProduct(n, Lanes(repeating: -0.693_145_75)).addingProduct(n, Lanes(repeating: -1.428_606_8e-6))
+    let r = bounded.addingProduct(n, Lanes(repeating: -0.693_145_75)).addingProduct(
+        n, Lanes(repeating: -1.428_606_8e-6))
     var p = Lanes(repeating: 1.0 / 5040)
     p = Lanes(repeating: 1.0 / 720).addingProduct(p, r)
     p = Lanes(repeating: 1.0 / 120).addingProduct(p, r)

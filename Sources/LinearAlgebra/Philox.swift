@@ -60,7 +60,8 @@ public struct Philox: Sendable {
     public func fillNormal(_ vector: VectorView, stream: UInt32, deviation: Double) {
         var index = 0
         while index < vector.count {
-            let (a, b, c, d) = words(UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), stream, 0)
+            let (a, b, c, d) = words(
+                UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), stream, 0)
             for (u, v) in [(a, b), (c, d)] where index < vector.count {
                 let radius = (-2 * log((Double(u) + 1) / 4_294_967_296)).squareRoot() * deviation
                 let angle = 2 * Double.pi * Double(v) / 4_294_967_296

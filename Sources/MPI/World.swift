@@ -50,7 +50,8 @@ public final class World: Communicator, @unchecked Sendable {
     public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
         for piece in pieces(of: bytes.count) {
             try check(
-                MPI_Bcast(bytes.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(root), communicator),
+                MPI_Bcast(
+                    bytes.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(root), communicator),
                 "MPI_Bcast")
         }
     }
@@ -100,7 +101,8 @@ public final class World: Communicator, @unchecked Sendable {
             var request: MPI_Request?
             try check(
                 MPI_Isend(
-                    outgoing.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(target), Int32(tag),
+                    outgoing.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(target),
+                    Int32(tag),
                     communicator, &request), "MPI_Isend")
             requests.append(request)
         }

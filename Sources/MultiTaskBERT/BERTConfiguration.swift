@@ -122,10 +122,12 @@ private struct KeyReader {
             throw ModelError("\(source): \(key) is true: only encoders can be fine-tuned here")
         }
         if case .object(let pruned)? = keys["pruned_heads"], !pruned.isEmpty {
-            throw ModelError("\(source): pruned_heads is not empty: models with pruned attention heads are not supported")
+            throw ModelError(
+                "\(source): pruned_heads is not empty: models with pruned attention heads are not supported")
         }
         if let size = present("embedding_size"), size != keys["hidden_size"] {
-            throw ModelError("\(source): embedding_size \(size.text) differs from hidden_size: this is not a plain BERT")
+            throw ModelError(
+                "\(source): embedding_size \(size.text) differs from hidden_size: this is not a plain BERT")
         }
     }
 
@@ -133,7 +135,8 @@ private struct KeyReader {
         guard let value = present(key) else { return fallback }
         guard case .number(let number) = value, range.contains(number) else {
             throw ModelError(
-                "\(source): \(key) is \(value.text): it must be a number from \(range.lowerBound) to \(range.upperBound)")
+                "\(source): \(key) is \(value.text): it must be a number from \(range.lowerBound) to \(range.upperBound)"
+            )
         }
         return number
     }

@@ -145,7 +145,9 @@ struct EncoderLayer {
     }
 
     /// The part of the saved probabilities that belongs to a shard's sequences.
-    private func probabilities(_ shard: PackedBatch.Shard, _ batch: PackedBatch, _ saved: LayerActivations) -> VectorView {
+    private func probabilities(_ shard: PackedBatch.Shard, _ batch: PackedBatch, _ saved: LayerActivations)
+        -> VectorView
+    {
         let heads = configuration.attentionHeadCount
         let start = Attention.probabilityCount(headCount: heads, batch.sequenceOffsets[...shard.sequences.lowerBound])
         let count = Attention.probabilityCount(headCount: heads, batch.boundaries(shard))

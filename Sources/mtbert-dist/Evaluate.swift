@@ -11,7 +11,9 @@ struct Evaluate: ParsableCommand {
     @Argument(help: "A checkpoint folder, such as runs/reviews/checkpoints/best.")
     var checkpoint: String
 
-    @Option(help: ArgumentHelp("Where the tasks' files are named; by default the run.yaml of the checkpoint's run.", valueName: "config"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the tasks' files are named; by default the run.yaml of the checkpoint's run.", valueName: "config"))
     var config: String?
 
     @Option(

@@ -25,7 +25,9 @@ struct Train: ParsableCommand {
             checkpoint.
             """)
 
-    @Argument(help: ArgumentHelp("YAML file with model, tasks and settings; without one, the demonstration.", valueName: "config"))
+    @Argument(
+        help: ArgumentHelp(
+            "YAML file with model, tasks and settings; without one, the demonstration.", valueName: "config"))
     var configurationFile: String?
 
     @Option(
@@ -38,7 +40,10 @@ struct Train: ParsableCommand {
     @Option(help: ArgumentHelp("The run folder; the same as --set output=….", valueName: "dir"))
     var output: String?
 
-    @Option(help: ArgumentHelp("auto: from the newest checkpoint that verifies; never; or a checkpoint folder.", valueName: "auto|never|path"))
+    @Option(
+        help: ArgumentHelp(
+            "auto: from the newest checkpoint that verifies; never; or a checkpoint folder.",
+            valueName: "auto|never|path"))
     var resume = "auto"
 
     @Option(help: "Shards that a rank computes at once, each on a thread of its own.")

@@ -58,7 +58,8 @@ import Testing
                 shard.sequences.map { index in
                     let range = batch.sequenceOffsets[index]..<batch.sequenceOffsets[index + 1]
                     return PackedBatch.Sequence(
-                        ids: batch.rows.words[range], secondSegmentStart: range.count { batch.rows.tokenTypes[$0] == 0 },
+                        ids: batch.rows.words[range],
+                        secondSegmentStart: range.count { batch.rows.tokenTypes[$0] == 0 },
                         task: batch.tasks[index], label: batch.labels[index])
                 }
             )

@@ -23,7 +23,9 @@ struct HubCache {
         if let revision = FileManager.default.contents(atPath: root + "/refs/main") {
             let name = String(decoding: revision, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             let snapshot = "\(root)/snapshots/\(name)"
-            if !name.contains("/"), FileManager.default.fileExists(atPath: snapshot + "/config.json") { return snapshot }
+            if !name.contains("/"), FileManager.default.fileExists(atPath: snapshot + "/config.json") {
+                return snapshot
+            }
         }
         throw ModelError(
             "model: \(identifier) is neither a folder here nor in the hub cache \(path). Give a folder in Hugging Face "

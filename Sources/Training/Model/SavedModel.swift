@@ -44,7 +44,11 @@ public struct SavedModel: Sendable {
 
     private static func tasks(of path: String) throws -> [ClassificationTask] {
         struct Config: Decodable {
-            let multi_task_heads: [ClassificationTask]
+            let tasks: [ClassificationTask]
+
+            enum CodingKeys: String, CodingKey {
+                case tasks = "multi_task_heads"
+            }
         }
         let file = path + "/config.json"
         guard let data = FileManager.default.contents(atPath: file),
@@ -52,7 +56,7 @@ public struct SavedModel: Sendable {
         else {
             throw ModelError("\(file) has no key \(tasksKey): this is an encoder, not a checkpoint of a multi-task run")
         }
-        return config.multi_task_heads
+        return config.tasks
     }
 
     /// The `config.json` of a checkpoint: the encoder's keys and the tasks with their labels.

@@ -114,7 +114,8 @@ public struct Benchmark {
     /// The same operations as a step of `TrainingRun`.
     private func train(_ replica: Replica, _ step: Int, _ lengths: [Int], _ clock: inout StepClock) throws {
         let shards = PackedShard.random(
-            lengths, shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize, seed: UInt64(step))
+            lengths, shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize, seed: UInt64(step)
+        )
         let share = settings.shards / communicator.size
         let own = Array(shards[communicator.rank * share..<(communicator.rank + 1) * share])
         clock.note(\.data)

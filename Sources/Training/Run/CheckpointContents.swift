@@ -64,7 +64,8 @@ struct CheckpointContents: Sendable {
                 for tensor in model.layout.tensors {
                     let name = prefix + tensor.name
                     guard try file.shape(of: name) == tensor.shape else {
-                        throw ModelError("\(path): \(name) has the shape \(try file.shape(of: name)), not \(tensor.shape)")
+                        throw ModelError(
+                            "\(path): \(name) has the shape \(try file.shape(of: name)), not \(tensor.shape)")
                     }
                     try file.readFloats(name, into: whole.view.slice(tensor.range).elements)
                 }

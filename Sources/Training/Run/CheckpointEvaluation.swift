@@ -63,9 +63,11 @@ public struct CheckpointEvaluation {
     /// The configuration that was saved with a run: `run.yaml` beside `checkpoints/`.
     private static func runFile(of checkpoint: Checkpoint?, _ path: String) throws -> String {
         let folder = checkpoint?.path ?? path
-        let file = URL(fileURLWithPath: folder).deletingLastPathComponent().deletingLastPathComponent().path + "/run.yaml"
+        let file =
+            URL(fileURLWithPath: folder).deletingLastPathComponent().deletingLastPathComponent().path + "/run.yaml"
         if FileManager.default.fileExists(atPath: file) { return file }
-        throw UsageError("\(path) lies in no run folder (no \(file)); say with --config where the tasks' files are named")
+        throw UsageError(
+            "\(path) lies in no run folder (no \(file)); say with --config where the tasks' files are named")
     }
 
     /// A task's file for the split, read with the labels that the model knows; nil where the configuration has none.

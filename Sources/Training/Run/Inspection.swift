@@ -12,7 +12,8 @@ public struct PlanPrinter {
         let datasets = try configuration.tasks.map { try TaskDataset(TaskDescription($0), seed: configuration.seed) }
         planner = try StepPlanner(
             seed: configuration.seed, tasks: datasets.map { PlannedTask($0) }, batchSize: configuration.batch.size,
-            shardCount: try configuration.batch.shards.count(ranks: 1), sampling: try configuration.sampling.makeStrategy(),
+            shardCount: try configuration.batch.shards.count(ranks: 1),
+            sampling: try configuration.sampling.makeStrategy(),
             reduction: configuration.weighting.lossReduction)
     }
 
@@ -32,7 +33,8 @@ public struct CheckpointDescription {
         let saved = try SavedModel(checkpoint: path)
         let configuration = saved.model.configuration
         var lines = [
-            "checkpoint   \(path)" + (FileManager.default.fileExists(atPath: "\(path)/SHA256SUMS") ? " (verified)" : ""),
+            "checkpoint   \(path)"
+                + (FileManager.default.fileExists(atPath: "\(path)/SHA256SUMS") ? " (verified)" : ""),
             "encoder      \(configuration.layerCount) layers, hidden size \(configuration.hiddenSize), "
                 + "\(configuration.attentionHeadCount) attention heads, vocabulary \(configuration.vocabularySize)",
             "parameters   \(saved.model.layout.parameterCount)",

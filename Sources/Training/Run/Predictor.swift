@@ -42,7 +42,8 @@ public struct Predictor {
     public func predict(_ lines: [String], arePairs: Bool = false) throws -> [Answer] {
         if lines.isEmpty { return [] }
         let sequences = try lines.map { line in
-            let parts = arePairs ? line.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false) : [line[...]]
+            let parts =
+                arePairs ? line.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false) : [line[...]]
             guard !arePairs || parts.count == 2 else {
                 throw UsageError("with --pairs a line needs a tab between its two texts: \(line.prefix(60))")
             }

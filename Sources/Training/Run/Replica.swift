@@ -86,7 +86,8 @@ private func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator
     let possible = try communicator.allGather(isPossible).allSatisfy { $0 }
     if kind == .shared, !possible {
         throw UsageError(
-            "--exchange shared needs all ranks on one machine and \(needed >> 20) MiB free in /dev/shm; use auto or messages")
+            "--exchange shared needs all ranks on one machine and \(needed >> 20) MiB free in /dev/shm; use auto or messages"
+        )
     }
     if kind == .messages || !possible {
         return MessageExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)

@@ -66,7 +66,9 @@ struct RunFolder: Sendable {
         }
     }
 
-    private func checkpoint(_ policy: ResumePolicy, _ store: CheckpointStore, _ warn: (String) -> Void) throws -> Checkpoint? {
+    private func checkpoint(_ policy: ResumePolicy, _ store: CheckpointStore, _ warn: (String) -> Void) throws
+        -> Checkpoint?
+    {
         switch policy {
         case .auto:
             return try store.newestVerified(report: warn)

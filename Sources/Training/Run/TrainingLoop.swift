@@ -65,7 +65,8 @@ extension TrainingRun {
         }
         loader.cancel()
         if savedStep != state.step { try writer.begin(isBest: false, reporter) }
-        let end = try finish(writer, isStopped: state.step < totalSteps, seconds: Date().timeIntervalSince(began), reporter)
+        let end = try finish(
+            writer, isStopped: state.step < totalSteps, seconds: Date().timeIntervalSince(began), reporter)
         reporter.record(.end(end))
         return end
     }
@@ -94,7 +95,9 @@ extension TrainingRun {
         state.step += 1
         state.skippedSteps += 1
         state.skippedInARow += 1
-        let examples = plan.shards.joined().map { RunEvent.Skipped.Example(task: datasets[$0.task].name, index: $0.index) }
+        let examples = plan.shards.joined().map {
+            RunEvent.Skipped.Example(task: datasets[$0.task].name, index: $0.index)
+        }
         reporter.record(
             .skipped(.init(step: plan.step, reason: problem, examples: examples, inARow: state.skippedInARow)))
         if state.skippedInARow >= configuration.maxSkippedSteps {
@@ -130,7 +133,9 @@ extension TrainingRun {
     {
         try communicator.agreeing { try writer.finish(reporter) }
         let checkpoint = store.checkpoint(step: state.step)
-        let digest = try communicator.fromRootRank { Array((try checkpoint.digest(of: "model.safetensors") ?? "").utf8) }
+        let digest = try communicator.fromRootRank {
+            Array((try checkpoint.digest(of: "model.safetensors") ?? "").utf8)
+        }
         return RunEvent.End(
             step: state.step, modelSHA256: String(decoding: digest, as: UTF8.self),
             status: isStopped ? .stopped : .finished, seconds: seconds,
