@@ -6,7 +6,13 @@ import Training
 
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Scores a checkpoint on the dev or test files of its tasks; also under mpirun.")
+        abstract: "Scores a checkpoint on the dev or test files of its tasks; also under mpirun.",
+        discussion: """
+            Examples:
+              mtbert-dist evaluate runs/reviews/checkpoints/best
+              mpirun -n 4 mtbert-dist evaluate runs/reviews/checkpoints/best --json
+              mtbert-dist evaluate best-model --config my.yaml --split dev
+            """)
 
     @Argument(help: "A checkpoint folder, such as runs/reviews/checkpoints/best.")
     var checkpoint: String
@@ -18,13 +24,13 @@ struct Evaluate: ParsableCommand {
 
     @Option(
         name: .customLong("set"), parsing: .singleValue,
-        help: ArgumentHelp("Overrides a key of the configuration.", valueName: "key.path=value"))
+        help: ArgumentHelp("Overrides a key of the configuration, as for train.", valueName: "key.path=value"))
     var overrides: [String] = []
 
-    @Option(help: "dev or test.")
+    @Option(help: "Which files: dev or test.")
     var split = "test"
 
-    @Option(help: "Chunks that a rank scores at once.")
+    @Option(help: "Chunks of the files that a rank scores at once, each on a thread of its own.")
     var threads = 1
 
     @Flag(help: "Print one JSON object instead of a table.")

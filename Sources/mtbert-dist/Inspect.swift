@@ -6,8 +6,9 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows what a checkpoint holds, or what a run will do.",
         discussion: """
-            inspect CHECKPOINT      what a checkpoint holds
-            inspect plan CONFIG     which examples each step takes, as one JSON object a line
+            Examples:
+              mtbert-dist inspect runs/reviews/checkpoints/best
+              mtbert-dist inspect plan Configs/reviews.yaml --steps 3
             """,
         subcommands: [InspectCheckpoint.self, InspectPlan.self], defaultSubcommand: InspectCheckpoint.self)
 }
@@ -45,7 +46,7 @@ struct InspectPlan: ParsableCommand {
 
     @Option(
         name: .customLong("set"), parsing: .singleValue,
-        help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
+        help: ArgumentHelp("Overrides a key of the configuration, as for train.", valueName: "key.path=value"))
     var overrides: [String] = []
 
     func run() throws {

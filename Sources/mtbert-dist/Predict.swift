@@ -6,8 +6,9 @@ struct Predict: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Labels texts: one a line in, one JSON object a line out.",
         discussion: """
-            Example:
-              echo "not bad at all" | mtbert-dist predict runs/reviews/checkpoints/best --task books
+            Examples:
+              echo "not bad at all" | mtbert-dist predict best-model --task books
+              mtbert-dist predict best-model --task books < texts.txt > answers.jsonl
             """)
 
     @Argument(help: "A checkpoint folder, such as runs/reviews/checkpoints/best.")
@@ -46,7 +47,11 @@ struct Predict: ParsableCommand {
 
 struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prints the token ids of texts: one a line in, one JSON array a line out.")
+        abstract: "Prints the token ids of texts: one a line in, one JSON array a line out.",
+        discussion: """
+            Special tokens are included; the ids are those of transformers' BertTokenizerFast. Example:
+              echo "not bad at all" | mtbert-dist tokenize --model models/minilm
+            """)
 
     @Option(help: ArgumentHelp("A folder with vocab.txt or tokenizer.json.", valueName: "dir"))
     var model: String

@@ -8,7 +8,7 @@ import Training
 
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Trains the tasks of a configuration; this is the default.",
+        abstract: "Trains the tasks of a configuration.",
         discussion: """
             A configuration needs little:
 
@@ -22,7 +22,7 @@ struct Train: ParsableCommand {
               output: runs/first
 
             `--keys` lists every key with its default. Started again with the same arguments, a run goes on from its newest \
-            checkpoint.
+            checkpoint. SIGUSR1 or SIGTERM ends a run early, after a checkpoint.
             """)
 
     @Argument(
@@ -46,10 +46,12 @@ struct Train: ParsableCommand {
             valueName: "auto|never|path"))
     var resume = "auto"
 
-    @Option(help: "Shards that a rank computes at once, each on a thread of its own.")
+    @Option(help: "Shares of its shards that a rank computes at once, each on a thread of its own.")
     var threads = 1
 
-    @Option(help: ArgumentHelp("How ranks exchange: auto, shared (memory) or messages.", valueName: "kind"))
+    @Option(
+        help: ArgumentHelp(
+            "How ranks exchange gradients: auto, shared (the memory of one machine) or messages.", valueName: "kind"))
     var exchange = "auto"
 
     @Flag(help: "Print every configuration key with its default, and end.")
