@@ -4,7 +4,7 @@ set -euo pipefail
 
 root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 program=$root/.build/release/mtbert-dist
-readonly root program
+readonly root program invocation=$0
 readonly unavailable=69 wrong_usage=64
 
 usage() {
@@ -19,7 +19,8 @@ Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [options of `mtbert-di
   build    builds the program; a few minutes the first time
   test     builds and runs every test, those under mpirun included
   check    format, floors of the modules, file lengths and stray paths, then `test`
-  bench    measures the trainer on random data (-n RANKS as above; one by default)
+  bench    measures training on random data: without options a table, beside PyTorch where it is installed; with
+           options one measurement (-n RANKS as above; one by default)
   help     this text; `./run.sh train --help` is the program's own
 
 Anything else is handed to the program as its subcommand. System packages that are missing are installed with
@@ -212,6 +213,8 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
     prepare_launcher "$ranks" "$threads"
     local command=(mtbert-dist "$subcommand" "${arguments[@]}")
     say "${launcher[*]} ${command[*]}"
+    # What the program tells the user to type next.
+    export MTBERT_COMMAND=${MTBERT_COMMAND:-$invocation}
 
     set -m
     "${launcher[@]}" "$program" "${command[@]:1}" </dev/null &
@@ -255,7 +258,8 @@ run_tests() {
 
     local core log=$root/.build/run.sh.tests.log code=0
     core=$(openblas_core_type)
-    if [[ $core ]]; then export OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-$core}; fi
+    # As the program chooses for itself.
+    if [[ $core && -z ${MTBERT_KEEP_CORETYPE:-} ]]; then export OPENBLAS_CORETYPE=$core; fi
     export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
     if [[ -d $root/../shared ]]; then export MTBERT_SHARED=${MTBERT_SHARED:-$(realpath "$root/../shared")}; fi
     # For the mpirun that tests start themselves: any number of ranks, on any machine.
@@ -267,6 +271,60 @@ run_tests() {
     summarize "Skipped" "$(sed -nE 's/^.{0,4}((Test|Suite) .*) skipped(: "(.*)")?\.?$/\1: \4/p' "$log")"
     summarize "Failed" "$(sed -nE 's/^.{0,4}(Test .*) recorded an issue (.*)$/\1 \2/p' "$log")"
     return $code
+}
+
+# Lengths of short sentiment texts, as one finds them: log-normal, median 28, cut at 128.
+natural_lengths() {
+    awk 'BEGIN {
+        srand(1); printf "["
+        for (i = 0; i < 4096; i++) {
+            z = sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()); n = int(28 * exp(0.75 * z))
+            printf "%s%d", (i ? "," : ""), (n < 4 ? 4 : n > 128 ? 128 : n)
+        }
+        print "]"
+    }'
+}
+
+# Without options: a table of models and ranks, and of PyTorch by turns where `PYTHON` (python3) has torch and transformers.
+bench_table() {
+    build_program
+    local folder model ranks round python=${PYTHON:-python3} peer=
+    folder=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$folder'" EXIT
+    natural_lengths >"$folder/lengths.json"
+    if "$python" -c 'import torch, transformers' 2>/dev/null; then peer=1; else
+        say "run.sh: $python has no torch with transformers, so PyTorch's columns stay empty (PYTHON=… names another)"
+    fi
+    value() { sed -nE "s/.*\"$1\": ?([0-9.]+).*/\1/p"; }
+    median() { sort -n | awk '{ a[NR] = $1 } END { if (NR) print a[int((NR + 1) / 2)] }'; }
+    printf '%s, %s\n' "$(sed -nE 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" "$(date +%F)"
+    printf '%-10s %5s %18s %10s %18s %18s %7s\n' model ranks "tokens/s" "of peak" "PyTorch DDP" "its --group" ratio
+    for model in minilm bert-base; do
+        for ranks in 1 2; do
+            prepare_launcher "$ranks" 1
+            for round in 1 2 3; do
+                say "$model, $ranks rank(s), round $round of 3"
+                "${launcher[@]}" "$program" bench --json --model "$model" --batch 16 --lengths "$folder/lengths.json" \
+                    >>"$folder/$model.$ranks.own"
+                [[ $peer ]] || continue
+                local torchrun=("$python" -m torch.distributed.run --nproc-per-node "$ranks"
+                    "$root/Tests/Oracles/torch_bench.py" --model "$model" --lengths "$folder/lengths.json")
+                OMP_NUM_THREADS=1 "${torchrun[@]}" 2>/dev/null >>"$folder/$model.$ranks.plain"
+                OMP_NUM_THREADS=1 "${torchrun[@]}" --group 2>/dev/null >>"$folder/$model.$ranks.group"
+            done
+            local own share plain='' group='' ratio=''
+            own=$(value tokens_per_second <"$folder/$model.$ranks.own" | median)
+            share=$(value model_flops_utilization <"$folder/$model.$ranks.own" | median)
+            if [[ $peer ]]; then
+                plain=$(value tokens_per_second <"$folder/$model.$ranks.plain" | median)
+                group=$(value tokens_per_second <"$folder/$model.$ranks.group" | median)
+                ratio=$(awk "BEGIN { printf \"%.1f\", $own / $plain }")
+            fi
+            printf '%-10s %5d %18.0f %9.0f%% %18s %18s %7s\n' "$model" "$ranks" "$own" \
+                "$(awk "BEGIN { print 100 * $share }")" "${plain:--}" "${group:--}" "${ratio:--}"
+        done
+    done
 }
 
 summarize() { # HEADING LINES
@@ -285,7 +343,8 @@ main() {
     help | -h | --help) usage ;;
     train) run_ranked 0 "$@" ;;
     -* | *.yaml | *.yml) run_ranked 0 train "$@" ;;
-    bench | evaluate) run_ranked 1 "$@" ;;
+    bench) if (($# == 1)); then bench_table; else run_ranked 1 "$@"; fi ;;
+    evaluate) run_ranked 1 "$@" ;;
     build) build_program && say "Built $program" ;;
     test) shift && run_tests "$@" ;;
     check) shift && run_check "$@" ;;

@@ -16,12 +16,15 @@ public struct Attention: Sendable {
         self.dropout = dropout
     }
 
-    /// How many probabilities the sequences have between them, over all heads.
+    /// How many elements the probabilities of the sequences take, over all heads: a square matrix for each, its rows rounded
+    /// up to whole pieces of 16, so that no row needs the slow path for the rest.
     public static func probabilityCount(headCount: Int, _ sequenceOffsets: ArraySlice<Int>) -> Int {
         zip(sequenceOffsets, sequenceOffsets.dropFirst()).reduce(0) {
-            $0 + headCount * ($1.1 - $1.0) * ($1.1 - $1.0)
+            $0 + headCount * ($1.1 - $1.0) * rowLength($1.1 - $1.0)
         }
     }
+
+    private static func rowLength(_ length: Int) -> Int { (length + laneCount - 1) / laneCount * laneCount }
 
     /// `context = dropout(softmax(query · keyᵀ / √headSize)) · value` for every sequence and attention head.
     ///
@@ -38,10 +41,14 @@ public struct Attention: Sendable {
     ) {
         let scale = 1 / Float(headSize).squareRoot()
         forEachHead(projections, context, sequenceOffsets, probabilities) { head in
-            multiply(head.query, .asIs, head.key, .transposed, into: head.probabilities, scale: scale)
+            let length = head.rows.count
+            // Beyond the sequence stand scores that softmax turns into (next to) nothing.
+            fillRest(of: head.probabilities, with: -.infinity)
+            let scores = head.probabilities.columns(0..<length)
+            multiply(head.query, .asIs, head.key, .transposed, into: scores, scale: scale)
             softmax(head.probabilities)
             let kept = dropped(head, scratch)
-            multiply(kept, head.value, into: head.context)
+            multiply(kept.columns(0..<length), head.value, into: head.context)
         }
     }
 
@@ -61,16 +68,25 @@ public struct Attention: Sendable {
         let scale = 1 / Float(headSize).squareRoot()
         forEachHead(projections, dContext, sequenceOffsets, probabilities) { head in
             let gradient = part(of: dProjections, head.rows, head.index)
-            let length = head.rows.count
-            multiply(dropped(head, scratch), .transposed, head.context, .asIs, into: gradient.value)
-            let dScores = gradientScratch.matrix(rows: length, columns: length)
+            let (length, probabilities) = (head.rows.count, head.probabilities)
+            let dRows = gradientScratch.matrix(rows: length, columns: probabilities.columns)
+            let kept = dropout.isActive ? scratch.matrix(rows: length, columns: probabilities.columns) : probabilities
+            let dScores = dRows.columns(0..<length)
+            fillRest(of: dRows, with: 0)
             multiply(head.context, .asIs, head.value, .transposed, into: dScores)
             softmaxBackward(
-                dScores, probabilities: head.probabilities, dropout: dropout, slice: head.index,
-                firstRow: head.rows.lowerBound, scale: scale)
+                dRows, probabilities: probabilities, dropout: dropout, slice: head.index,
+                firstRow: head.rows.lowerBound, scale: scale, kept: dropout.isActive ? kept : nil)
+            multiply(kept.columns(0..<length), .transposed, head.context, .asIs, into: gradient.value)
             multiply(dScores, head.key, into: gradient.query)
             multiply(dScores, .transposed, head.query, .asIs, into: gradient.key)
         }
+    }
+
+    /// Fills the last 16 columns, before a product overwrites those of them that belong to the sequence.
+    private func fillRest(of matrix: MatrixView, with value: Float) {
+        let rest = Lanes(repeating: value)
+        for row in 0..<matrix.rows { matrix.row(row).base.store(rest, at: matrix.columns - laneCount) }
     }
 
     /// One attention head of one sequence. `context` is the context, or its gradient in the backward pass.
@@ -91,7 +107,7 @@ public struct Attention: Sendable {
         let first = sequenceOffsets.first ?? 0
         var position = 0
         for (start, end) in zip(sequenceOffsets, sequenceOffsets.dropFirst()) {
-            let (rows, length) = (start - first..<end - first, end - start)
+            let (rows, length, width) = (start - first..<end - first, end - start, Self.rowLength(end - start))
             for index in 0..<headCount {
                 let (query, key, value) = part(of: projections, rows, index)
                 let columns = index * headSize..<(index + 1) * headSize
@@ -99,9 +115,9 @@ public struct Attention: Sendable {
                     Head(
                         index: index, rows: rows, query: query, key: key, value: value,
                         context: context.rows(rows).columns(columns),
-                        probabilities: probabilities.slice(position..<position + length * length)
-                            .matrix(rows: length, columns: length)))
-                position += length * length
+                        probabilities: probabilities.slice(position..<position + length * width)
+                            .matrix(rows: length, columns: width)))
+                position += length * width
             }
         }
     }
@@ -121,11 +137,11 @@ public struct Attention: Sendable {
     /// The probabilities behind the dropout: themselves where nothing is dropped.
     private func dropped(_ head: Head, _ scratch: GrowingBuffer) -> MatrixView {
         if !dropout.isActive { return head.probabilities }
-        let length = head.rows.count
-        let kept = scratch.matrix(rows: length, columns: length)
-        for row in 0..<length {
+        let (rows, columns) = (head.probabilities.rows, head.probabilities.columns)
+        let kept = scratch.matrix(rows: rows, columns: columns)
+        for row in 0..<rows {
             let (source, target) = (head.probabilities.row(row).base, kept.row(row).base)
-            dropout.forEachPiece(row: head.rows.lowerBound + row, slice: head.index, columns: length) {
+            dropout.forEachPiece(row: head.rows.lowerBound + row, slice: head.index, columns: columns) {
                 target.storePiece($2(source.piece($0, $1)), $0, $1)
             }
         }

@@ -37,13 +37,17 @@ private func softmaxRow(_ x: UnsafeMutablePointer<Float>, _ columns: Int) {
 ///   - probabilities: [rows, columns], the softmax before dropout.
 ///   - slice: which of several matrices of the same site; see `DropoutSite`.
 ///   - firstRow: the number of the first row within the shard.
+///   - kept: [rows, columns]; overwritten by the probabilities behind the dropout, which are drawn here anyway.
 package func softmaxBackward(
-    _ dOutput: MatrixView, probabilities: MatrixView, dropout: DropoutSite, slice: Int, firstRow: Int, scale: Float
+    _ dOutput: MatrixView, probabilities: MatrixView, dropout: DropoutSite, slice: Int, firstRow: Int, scale: Float,
+    kept: MatrixView? = nil
 ) {
     for row in 0..<dOutput.rows {
         let (d, p) = (dOutput.base + row * dOutput.stride, probabilities.base + row * probabilities.stride)
+        let target = kept?.row(row).base
         var product = Lanes(repeating: 0)
         dropout.forEachPiece(row: firstRow + row, slice: slice, columns: dOutput.columns) { offset, count, keep in
+            if let target { target.storePiece(keep(p.piece(offset, count)), offset, count) }
             let dp = keep(d.piece(offset, count))
             d.storePiece(dp, offset, count)
             product = product.addingProduct(dp, p.piece(offset, count))

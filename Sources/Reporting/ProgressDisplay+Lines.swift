@@ -90,8 +90,8 @@ extension ProgressDisplay {
         let checkpoint = shellQuoted(best ?? shown(end.checkpoint))
         let task = start?.tasks.first?.name ?? "TASK"
         lines.append("next:")
-        lines.append("  mtbert-dist evaluate \(checkpoint)")
-        lines.append("  mtbert-dist predict \(checkpoint) --task \(shellQuoted(task))")
+        lines.append("  \(command) evaluate \(checkpoint)")
+        lines.append("  \(command) predict \(checkpoint) --task \(shellQuoted(task))")
         if let output { lines.append("  tensorboard --logdir \(shellQuoted(output))") }
         return lines
     }

@@ -24,21 +24,26 @@ public final class ProgressDisplay: RunObserver {
     private let clock: @Sendable () -> Double
     private let plainInterval: Double
     private let directory: String
+    /// How the user calls the program.
+    let command: String
 
     /// - Parameters:
     ///   - output: where to show it.
     ///   - plainInterval: seconds between plain lines.
     ///   - directory: paths inside this folder are shown relative to it.
+    ///   - command: how the user calls the program, for the commands to go on with.
     ///   - clock: seconds since any point in time, never falling.
     public init(
         output: TextOutput = .standardError(), plainInterval: Double = 10,
         directory: String = FileManager.default.currentDirectoryPath,
+        command: String = ProcessInfo.processInfo.environment["MTBERT_COMMAND"] ?? "mtbert-dist",
         clock: @escaping @Sendable () -> Double = { ProcessInfo.processInfo.systemUptime }
     ) {
         self.output = output
         self.clock = clock
         self.plainInterval = plainInterval
         self.directory = directory
+        self.command = command
     }
 
     public func record(_ event: RunEvent) {

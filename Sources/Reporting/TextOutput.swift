@@ -25,11 +25,12 @@ public struct TextOutput: Sendable {
     public static func standardError(
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> TextOutput {
-        let isTerminal = isatty(STDERR_FILENO) == 1
+        let terminal = terminal()
+        let isTerminal = terminal != nil
         let capabilities = Self.capabilities(isTerminal: isTerminal, environment: environment)
         return TextOutput(
             isLive: capabilities.isLive, usesColor: capabilities.usesColor,
-            width: { terminalWidth(environment: environment) }, write: writeToStandardError)
+            width: { terminalWidth(terminal, environment: environment) }, write: writeToStandardError)
     }
 
     /// Standard output, never live: for results that another program may read.
@@ -44,11 +45,24 @@ public struct TextOutput: Sendable {
         return (isLive, isLive && environment["NO_COLOR"] ?? "" == "")
     }
 
+    /// The terminal that standard error ends in, for questions about it; nil where it is none.
+    ///
+    /// A rank's standard error is a pipe to the launcher, which writes on to its own: there the launcher's counts.
+    private static func terminal() -> Int32? {
+        if isatty(STDERR_FILENO) == 1 { return STDERR_FILENO }
+        guard getenv("OMPI_COMM_WORLD_RANK") != nil else { return nil }
+        let descriptor = open("/proc/\(getppid())/fd/2", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        if isatty(descriptor) == 1 { return descriptor }
+        close(descriptor)
+        return nil
+    }
+
     /// `COLUMNS` where the user set it, else what the terminal says, else 80.
-    private static func terminalWidth(environment: [String: String]) -> Int {
+    private static func terminalWidth(_ terminal: Int32?, environment: [String: String]) -> Int {
         if let columns = environment["COLUMNS"].flatMap({ Int($0) }), columns > 0 { return columns }
         var size = winsize()
-        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        guard let terminal, ioctl(terminal, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
     }
 

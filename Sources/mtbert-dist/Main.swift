@@ -21,7 +21,7 @@ struct MultiTaskTrainer: ParsableCommand {
             same command goes on from the last checkpoint.
             """,
         version: programVersion,
-        subcommands: [Train.self, Evaluate.self, Predict.self, Inspect.self, Tokenize.self, Bench.self],
+        subcommands: [Train.self, Evaluate.self, Predict.self, Inspect.self, Tokenize.self, Export.self, Bench.self],
         defaultSubcommand: Train.self)
 
     static func main() {

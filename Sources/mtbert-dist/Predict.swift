@@ -17,8 +17,8 @@ struct Predict: ParsableCommand {
     @Option(help: "The task whose classification head is asked.")
     var task: String
 
-    @Option(help: "The most tokens of a text, special tokens included.")
-    var maxLength = 128
+    @Option(help: "The most tokens of a text, special tokens included; as in training by default.")
+    var maxLength: Int?
 
     @Flag(help: "A line holds a pair of texts, with a tab between them.")
     var pairs = false

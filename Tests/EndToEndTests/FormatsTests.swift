@@ -81,16 +81,16 @@ extension EndToEnd {
                 let loss = try #require(step["loss"] as? Double)
                 #expect(abs(loss - (losses[0] + 0.5 * losses[1])) < 1e-9, "task means by the tasks' weights")
             }
-            let counts = [("dev", ["yesno": 70, "mood": 33])]
+            let counts = ["dev": ["yesno": 70, "mood": 33], "test": ["yesno": 37, "mood": 41]]
             for evaluation in try project.log("run", "evaluation") {
-                #expect(evaluation["split"] as? String == counts[0].0)
-                for (task, count) in counts[0].1 {
+                for (task, count) in try #require(counts[evaluation["split"] as? String ?? ""]) {
                     let scores = evaluation.object("tasks").object(task)
                     #expect(scores.names == ["accuracy", "count", "loss", "macro_f1", "macro_recall", "matthews"])
                     #expect(scores["count"] as? Int == count)
                 }
             }
-            #expect(try project.log("run", "evaluation").compactMap { $0["step"] as? Int } == [4, 8, 9])
+            let evaluated = try project.log("run", "evaluation").map { "\($0["split"] ?? "") \($0["step"] ?? "")" }
+            #expect(evaluated == ["dev 4", "dev 8", "dev 9", "test 9"], "the test files once, at the end")
             let sums = try await project.sums("run/checkpoints/latest")
             let end = try #require(try project.log("run", "end").last)
             #expect(end["step"] as? Int == 9 && end["model_sha256"] as? String == sums[0])
@@ -122,10 +122,11 @@ extension EndToEnd {
                 #expect(answers.count == 1, "the scores depend on the number of ranks: \(answers)")
             }
             // The run itself scored the same checkpoint.
-            let last = try #require(try project.log("run", "evaluation").last)
-            let outcome = try await Program.run(["evaluate", checkpoint, "--json", "--split", "dev"])
-            let own = try canonicalJSON(last.object("tasks"))
-            #expect(try canonicalJSON(try jsonLines(outcome.output)[0].object("tasks")) == own)
+            for (split, event) in zip(["dev", "test"], try project.log("run", "evaluation").suffix(2)) {
+                let outcome = try await Program.run(["evaluate", checkpoint, "--json", "--split", split])
+                let own = try canonicalJSON(event.object("tasks"))
+                #expect(try canonicalJSON(try jsonLines(outcome.output)[0].object("tasks")) == own)
+            }
 
             let table = try await Program.run(["evaluate", checkpoint])
             for word in ["yesno", "mood", "accuracy", "macro F1", "Matthews", "mean"] {
@@ -166,6 +167,32 @@ extension EndToEnd {
             let alone = try await Program.run(
                 ["predict", checkpoint, "--task", "mood", "--max-length", "24"], input: texts[5] + "\n")
             #expect(alone.output == outcome.output.split(separator: "\n")[5] + "\n")
+        }
+
+        @Test func export() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            let (checkpoint, folder) = (project.path("run/checkpoints/best"), project.path("mood"))
+            let arguments = ["export", checkpoint, "--task", "mood", "--to", folder]
+            let outcome = try await Program.run(arguments)
+            try #require(outcome.code == 0, "\(outcome)")
+            let config = try jsonLines(try project.text("mood/config.json").replacing("\n", with: " "))[0]
+            #expect(config["architectures"] as? [String] == ["BertForSequenceClassification"])
+            let labels = try #require(Project.labels["mood"])
+            for (index, label) in labels.enumerated() {
+                #expect(config.object("id2label")["\(index)"] as? String == label)
+                #expect(config.object("label2id")[label] as? Int == index)
+            }
+            #expect(try project.names(in: "mood").contains("vocab.txt"))
+            let file = URL(fileURLWithPath: project.path("mood/model.safetensors"))
+            let tensors = try Data(contentsOf: file).prefix(100_000)
+            for (name, isThere) in [
+                ("\"classifier.weight\"", true), ("\"bert.pooler.dense.bias\"", true), ("classifiers.", false),
+            ] {
+                #expect((tensors.range(of: Data(name.utf8)) != nil) == isThere, "\(name)")
+            }
+            let again = try await Program.run(arguments)
+            #expect(again.code == 64 && again.errors.contains(folder), "a folder that holds something is left alone")
         }
 
         @Test func tokenize() async throws {

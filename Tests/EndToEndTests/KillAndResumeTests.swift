@@ -59,6 +59,19 @@ extension EndToEnd {
             var isDeaf = false
         }
 
+        @Test func aFolderInUse() async throws {
+            let project = try Project()
+            let running = try Program.start(project.training(into: "busy", Self.long), ranks: 2)
+            #expect(try await waits(limit: 60) { (try? project.log("busy", "step").count) ?? 0 >= 5 })
+            kill(running.identifier, SIGSTOP)
+            for process in running.descendants() { kill(process, SIGSTOP) }
+            let second = try await Program.run(project.training(into: "busy", Self.long))
+            #expect(second.code == 64 && second.errors.contains("another run is writing into"), "\(second)")
+            for process in running.descendants() { kill(process, SIGCONT) }
+            kill(running.identifier, SIGCONT)
+            #expect(try await running.end(limit: 60).code == 0)
+        }
+
         static let requests = [
             Request(signal: SIGTERM, ranks: 1), Request(signal: SIGUSR1, ranks: 1, isDeaf: true),
             Request(signal: SIGUSR1, ranks: 2), Request(signal: SIGTERM, ranks: 2, isToOneRank: true),

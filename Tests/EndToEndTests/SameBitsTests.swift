@@ -35,7 +35,7 @@ extension EndToEnd {
             try await project.train(into: "one")
             let expected = try await project.sums("one/checkpoints/latest")
             let log = try Self.exactLog(project, "one")
-            #expect(log.count == 9 + 3)
+            #expect(log.count == 9 + 4)
             for (number, way) in Self.ways.enumerated() {
                 try await project.train(into: "other\(number)", ranks: way.ranks, way.arguments)
                 #expect(try await project.sums("other\(number)/checkpoints/latest") == expected, "\(way)")

@@ -154,7 +154,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
     }
 
     @Test func countsProbabilities() {
-        #expect(Attention.probabilityCount(headCount: 3, [0, 2, 2, 7]) == 3 * (4 + 25))
+        #expect(Attention.probabilityCount(headCount: 3, [0, 2, 2, 7]) == 3 * (2 * 16 + 5 * 16))
         #expect(Attention.probabilityCount(headCount: 3, [4]) == 0)
         #expect(Attention.probabilityCount(headCount: 3, []) == 0)
     }

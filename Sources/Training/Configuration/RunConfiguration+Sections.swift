@@ -36,7 +36,8 @@ extension RunConfiguration {
 
         static let keys: [ConfigurationKey<Self>] = [
             .value("strategy", \.strategy, help: "by task size, or by task size to the power of 1 / temperature"),
-            .value("temperature", \.temperature, .above(0), help: "of the temperature strategy; greater is more even"),
+            .value(
+                "temperature", \.temperature, .atLeast(1), help: "of the temperature strategy; greater is more even"),
         ]
     }
 

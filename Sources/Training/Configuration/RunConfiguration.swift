@@ -68,7 +68,7 @@ extension RunConfiguration: ConfigurationSection {
         .optional(
             "dropout", \.dropout, .within(0..<1), unset: "the model's own",
             help: "of hidden layers, attention and classifier"),
-        .value("precision", \.precision, help: "of matrix products; parameters and sums are always fp32"),
+        .value("precision", \.precision, help: "of matrix products; bf16 is not available yet"),
         .value("seed", \.seed, help: "decides order, dropout, limits and new weights"),
         .section("evaluation", \.evaluation, resume: .free, help: "looking at the tasks on the way"),
         .section("checkpoint", \.checkpoint, resume: .free, help: "saving on the way; the last step always is"),

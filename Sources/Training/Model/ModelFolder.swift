@@ -36,9 +36,11 @@ struct EncoderSource: Sendable {
     /// The weights, and the path of their file.
     func weights() throws -> (source: any TensorSource, file: String) {
         guard let folder else { throw ModelError("a random encoder has no weights to read") }
-        let path = folder + "/model.safetensors"
-        if FileManager.default.fileExists(atPath: path) { return (try SafetensorsFile(path), path) }
-        throw ModelError("\(folder): there is no model.safetensors")
+        for path in ["model.safetensors", "pytorch_model.bin"].map({ "\(folder)/\($0)" })
+        where FileManager.default.fileExists(atPath: path) {
+            return (try openTensors(path), path)
+        }
+        throw ModelError("\(folder): there is no model.safetensors and no pytorch_model.bin")
     }
 
     /// Refuses a configuration of far more parameters than the weights' file has bytes, before memory is taken for them.

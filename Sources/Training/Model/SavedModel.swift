@@ -11,8 +11,12 @@ public struct SavedModel: Sendable {
     /// The flat buffer in the layout of `model`.
     public let parameters: FloatBuffer
 
+    /// The most tokens of a text in training, special tokens included.
+    public let maxLength: Int
+
     /// The key of `config.json` under which the tasks and their labels stand.
     static let tasksKey = "multi_task_heads"
+    private static let maxLengthKey = "multi_task_max_length"
 
     /// Reads a checkpoint folder. Files are verified against their checksums where the folder has some.
     ///
@@ -22,9 +26,10 @@ public struct SavedModel: Sendable {
             throw ModelError("\(path): this is no checkpoint: it has no config.json")
         }
         if FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.sumsName)") { _ = try verifyCheckpoint(path) }
-        let tasks = try Self.tasks(of: path)
+        let heads = try Self.heads(of: path)
         let source = try EncoderSource(folder: path)
-        model = ModelShape(source.configuration, tasks: tasks)
+        model = ModelShape(source.configuration, tasks: heads.tasks)
+        maxLength = min(heads.maxLength ?? 128, source.configuration.maximumLength)
         try source.requireRoom(for: model)
         tokenizer = source.tokenizer
         parameters = FloatBuffer(count: model.layout.count)
@@ -42,26 +47,31 @@ public struct SavedModel: Sendable {
         throw UsageError("the checkpoint has no task \"\(name)\"; its tasks are \(names)")
     }
 
-    private static func tasks(of path: String) throws -> [ClassificationTask] {
-        struct Config: Decodable {
-            let tasks: [ClassificationTask]
+    /// Our own keys of a checkpoint's `config.json`.
+    private struct Heads: Decodable {
+        let tasks: [ClassificationTask]
+        let maxLength: Int?
 
-            enum CodingKeys: String, CodingKey {
-                case tasks = "multi_task_heads"
-            }
+        enum CodingKeys: String, CodingKey {
+            case tasks = "multi_task_heads"
+            case maxLength = "multi_task_max_length"
         }
+    }
+
+    private static func heads(of path: String) throws -> Heads {
         let file = path + "/config.json"
         guard let data = FileManager.default.contents(atPath: file),
-            let config = try? JSONDecoder().decode(Config.self, from: data)
+            let heads = try? JSONDecoder().decode(Heads.self, from: data)
         else {
             throw ModelError("\(file) has no key \(tasksKey): this is an encoder, not a checkpoint of a multi-task run")
         }
-        return config.tasks
+        return heads
     }
 
     /// The `config.json` of a checkpoint: the encoder's keys and the tasks with their labels.
-    static func configJSON(_ model: ModelShape) throws -> [UInt8] {
+    static func configJSON(_ model: ModelShape, maxLength: Int) throws -> [UInt8] {
         var keys = model.configuration.json
+        keys[maxLengthKey] = .number(Double(maxLength))
         keys[tasksKey] = .array(
             model.tasks.map {
                 .object(["name": .string($0.name), "labels": .array($0.labels.map(JSONValue.string))])

@@ -12,10 +12,12 @@ struct CheckpointContents: Sendable {
     private let model: ModelShape
     private let source: EncoderSource
     private let state: TrainerState
+    private let maxLength: Int
     private let run: Unshared<TrainingRun>
 
     init(_ run: TrainingRun) {
         (model, source, state) = (run.model, run.source, run.state)
+        maxLength = run.configuration.batch.maxLength
         self.run = Unshared(value: run)
     }
 
@@ -24,7 +26,10 @@ struct CheckpointContents: Sendable {
 
     /// Everything but the tensors.
     func smallFiles() throws -> [(name: String, contents: [UInt8])] {
-        [("config.json", try SavedModel.configJSON(model)), ("trainer_state.json", try state.json)]
+        [
+            ("config.json", try SavedModel.configJSON(model, maxLength: maxLength)),
+            ("trainer_state.json", try state.json),
+        ]
             + (try source.tokenizerFiles())
     }
 

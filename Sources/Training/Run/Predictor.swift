@@ -25,10 +25,12 @@ public struct Predictor {
     private let maxLength: Int
     private let pass: ModelPass
 
+    /// - Parameter maxLength: the most tokens of a text; as in training where nil.
     /// - Throws: `ModelError`, `UsageError` and what reading the checkpoint throws.
-    public init(checkpoint: String, task name: String, maxLength: Int) throws {
+    public init(checkpoint: String, task name: String, maxLength: Int? = nil) throws {
         saved = try SavedModel(checkpoint: checkpoint)
         task = try saved.index(ofTask: name)
+        let maxLength = maxLength ?? saved.maxLength
         guard (3...saved.model.configuration.maximumLength).contains(maxLength) else {
             throw UsageError(
                 "--max-length is \(maxLength); this model takes from 3 to \(saved.model.configuration.maximumLength)")

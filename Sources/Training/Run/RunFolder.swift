@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Glibc
 
 /// How a run begins when its folder holds something.
 public enum ResumePolicy: Sendable, Equatable {
@@ -47,12 +48,28 @@ struct RunFolder: Sendable {
         try writing {
             try FileManager.default.createDirectory(atPath: checkpointsFolder, withIntermediateDirectories: true)
         }
+        try claim()
         _ = try store.sweep()
         let checkpoint = try checkpoint(policy, store, warn)
         try writing {
             try configuration.resolvedYAML().write(toFile: configurationFile, atomically: true, encoding: .utf8)
         }
         return checkpoint
+    }
+
+    /// Keeps other runs out of the folder for as long as this process lives, where the file system has locks.
+    ///
+    /// The processes of a run that was killed take a moment to end, so this waits a little.
+    private func claim() throws {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        for _ in 0..<100 {
+            // Left open on purpose: the lock ends with the process.
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK { return }
+            usleep(100_000)
+        }
+        close(descriptor)
+        throw UsageError("another run is writing into \(path). Wait for it to end, or choose another --output")
     }
 
     /// Says in a sentence why the folder cannot be written.

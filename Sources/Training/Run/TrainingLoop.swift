@@ -23,7 +23,8 @@ extension TrainingRun {
         }
         let began = Date()
         let writer = CheckpointWriter(self)
-        var savedStep = resumedFrom?.step
+        let firstStep = state.step
+        var savedStep = resumedFrom.flatMap { $0 == store.checkpoint(step: state.step) ? state.step : nil }
         var isStopping = false
         let loader = ShardLoader(
             tasks: datasets, planner: planner, encoder: source.tokenizer, maxLength: configuration.batch.maxLength,
@@ -64,6 +65,7 @@ extension TrainingRun {
             }
         }
         loader.cancel()
+        if state.step == totalSteps, state.step > firstStep { try reportTestScores(reporter) }
         if savedStep != state.step { try writer.begin(isBest: false, reporter) }
         let end = try finish(
             writer, isStopped: state.step < totalSteps, seconds: Date().timeIntervalSince(began), reporter)
@@ -113,6 +115,7 @@ extension TrainingRun {
     /// Collective: scores a split. - Returns: whether it is the best so far.
     private func evaluate(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> Bool {
         let began = Date()
+        reporter.phase("scoring the \(split.rawValue) files")
         let scores = try evaluator(split).scores(replica.lanes.map(\.pass), communicator)
         guard !scores.isEmpty else { return false }
         let criterion = configuration.evaluation.best
@@ -127,7 +130,21 @@ extension TrainingRun {
         return isBetter
     }
 
-    /// Collective: waits for the last checkpoint and evaluates the test split of a finished run.
+    /// Collective: scores the test files once the last step is done; they decide nothing.
+    private func reportTestScores(_ reporter: RootReporter) throws {
+        guard configuration.evaluation.split == .dev, datasets.contains(where: { $0.test != nil }) else { return }
+        let began = Date()
+        reporter.phase("scoring the test files")
+        let scores = try evaluator(.test).scores(replica.lanes.map(\.pass), communicator)
+        let criterion = configuration.evaluation.best
+        reporter.record(
+            .evaluation(
+                .init(
+                    step: state.step, split: "test", tasks: scores, criterion: criterion.description,
+                    score: criterion.value(in: scores), isBest: false, seconds: Date().timeIntervalSince(began))))
+    }
+
+    /// Collective: waits for the last checkpoint.
     private func finish(_ writer: CheckpointWriter, isStopped: Bool, seconds: Double, _ reporter: RootReporter) throws
         -> RunEvent.End
     {

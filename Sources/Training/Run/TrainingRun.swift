@@ -90,6 +90,12 @@ public final class TrainingRun {
                 rank: 0, code: .wrongUsage,
                 message: "\(saved.checkpoint) belongs to a run with another configuration; choose another --output")
         }
+        if let saved, saved.state.taskUpdates.count != datasets.count {
+            throw AgreedFailure(
+                rank: 0, code: .badData,
+                message: "\(saved.checkpoint)/trainer_state.json: taskUpdates has \(saved.state.taskUpdates.count) "
+                    + "numbers, but there are \(datasets.count) tasks")
+        }
         resumedFrom = saved?.checkpoint
         self.datasets = datasets
         self.store = store
