@@ -3,8 +3,8 @@ import LinearAlgebra
 /// The gradient of a weight matrix over several shards: `gradient = Σ dOutputᵀ · input`, each shard's product by itself, added
 /// up as the balanced binary tree over the shards.
 ///
-/// The matrix is computed in bands of rows small enough to stay in cache while the shards' products are added, so that the
-/// tree costs no traffic to memory. Bands depend on the matrix's size alone.
+/// The matrix is computed in bands of rows that stay in the last cache while the shards' products are added, so that the
+/// tree costs little traffic to memory. Bands depend on the matrix's size alone.
 ///
 /// - Parameters:
 ///   - dOutput: [tokens, output columns].
@@ -29,7 +29,8 @@ public func weightGradient(
     }
 }
 
-/// Elements of a band: two megabytes. Smaller ones stay in a second-level cache but make the products slower than that saves.
+/// Elements of a band: two megabytes. Bands that fit a second-level cache were measured to be slower: the products lose more
+/// by them than the sums gain.
 private let bandSize = 524_288
 
 private func sumProducts(
