@@ -45,7 +45,7 @@ public enum ProcessorSetup {
             && getenv("MTBERT_KEEP_CORETYPE") == nil
     }
 
-    private static func processorFlags() -> Set<Substring> {
+    static func processorFlags() -> Set<Substring> {
         // By the file's lines: its size is zero, as of all files of /proc, and Foundation reads so many bytes.
         guard let file = fopen("/proc/cpuinfo", "r") else { return [] }
         defer { fclose(file) }

@@ -15,10 +15,10 @@ struct EncoderLayer {
         _ input: MatrixView, _ batch: PackedBatch, _ parameters: ModelTensors.Layer, _ saved: LayerActivations,
         _ work: LayerGradients
     ) {
-        let (vectors, offsets) = (parameters.vectors, batch.shardOffsets)
+        let vectors = parameters.vectors
         func product(_ left: MatrixView, _ weight: MatrixView, into result: MatrixView) {
             work.profile.measure(.products) {
-                multiplyShards(left, shardOffsets: offsets, weight, .transposed, into: result)
+                multiply(left, weight, .transposed, into: result, scratch: work.products)
             }
         }
         product(input, parameters.projections, into: saved.projections)
@@ -68,15 +68,16 @@ struct EncoderLayer {
         _ saved: LayerActivations, _ work: LayerGradients, shardVectors: [ModelTensors.LayerVectors],
         into gradients: ModelTensors.Layer
     ) {
-        let (vectors, offsets) = (parameters.vectors, batch.shardOffsets)
+        let vectors = parameters.vectors
         func products(
             _ dOutput: MatrixView, _ source: MatrixView, _ weight: MatrixView, into gradient: MatrixView,
-            dInput: MatrixView, keep: Float = 0
+            dInput: MatrixView, adds: Bool = false
         ) {
             work.profile.measure(.products) {
-                weightGradient(
-                    dOutput: dOutput, input: source, shardOffsets: offsets, into: gradient, scratch: work.tree)
-                multiplyShards(dOutput, shardOffsets: offsets, weight, .asIs, into: dInput, keep: keep)
+                multiplyShardwise(
+                    transposed: dOutput, source, shardOffsets: batch.shardOffsets, into: gradient,
+                    scratch: work.products)
+                multiply(dOutput, weight, .asIs, into: dInput, adds: adds, scratch: work.products)
             }
         }
         work.profile.measure(.elementwise) {
@@ -100,7 +101,7 @@ struct EncoderLayer {
         }
         products(
             work.intermediate, saved.attended, parameters.intermediate, into: gradients.intermediate, dInput: dHidden,
-            keep: 1)
+            adds: true)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let (rows, own) = (shard.tokens, shardVectors[shard.index])
@@ -124,7 +125,7 @@ struct EncoderLayer {
             }
         }
         products(
-            work.projections, input, parameters.projections, into: gradients.projections, dInput: dHidden, keep: 1)
+            work.projections, input, parameters.projections, into: gradients.projections, dInput: dHidden, adds: true)
     }
 
     private func norm(_ tensors: ModelTensors.LayerNorm) -> LayerNormParameters {

@@ -14,7 +14,7 @@ final class HeadPass {
     private let dTaskRows = GrowingBuffer()
     private let logitRows = GrowingBuffer()
     private let shardVectors = GrowingBuffer()
-    private let tree = GrowingBuffer()
+    private let products = ProductScratch()
 
     init(_ model: ModelShape, _ parameters: ModelTensors) {
         self.model = model
@@ -30,11 +30,8 @@ final class HeadPass {
             first.row(sequence).copy(from: states.row(batch.sequenceOffsets[sequence]))
         }
         let output = pooled.matrix(rows: batch.sequenceCount, columns: hiddenSize)
-        for shard in batch.shards {
-            let rows = output.rows(shard.sequences)
-            multiply(first.rows(shard.sequences), .asIs, parameters.pooler, .transposed, into: rows)
-            addBiasAndTanh(parameters.heads.poolerBias, rows)
-        }
+        multiply(first, parameters.pooler, .transposed, into: output, scratch: products)
+        addBiasAndTanh(parameters.heads.poolerBias, output)
         return output
     }
 
@@ -89,12 +86,12 @@ final class HeadPass {
             dropOut(rows, dropout, into: rows)
             tanhBackward(rows, output: output.rows(shard.sequences))
             sumRows(rows, into: own.poolerBias)
-            multiply(rows, parameters.pooler, into: dInput.rows(shard.sequences))
         }
         treeSum(vectors, into: gradients.flat.slice(region))
-        weightGradient(
-            dOutput: dOutput, input: firstTokens.matrix(like: dOutput), shardOffsets: batch.shardSequences,
-            into: gradients.pooler, scratch: tree)
+        multiply(dOutput, parameters.pooler, .asIs, into: dInput, scratch: products)
+        multiplyShardwise(
+            transposed: dOutput, firstTokens.matrix(like: dOutput), shardOffsets: batch.shardSequences,
+            into: gradients.pooler, scratch: products)
         dHidden.flattened.fill(0)
         for sequence in 0..<batch.sequenceCount {
             dHidden.row(batch.sequenceOffsets[sequence]).copy(from: dInput.row(sequence))

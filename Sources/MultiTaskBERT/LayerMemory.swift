@@ -50,6 +50,7 @@ final class LayerGradients {
     /// The vectors of each shard, to be added up over the shards.
     let vectors = GrowingBuffer()
     let tree = GrowingBuffer()
+    let products = ProductScratch()
     let attention = (GrowingBuffer(), GrowingBuffer())
     /// Where the time goes.
     var profile = PassProfile()

@@ -1,0 +1,142 @@
+/// Operands of a product copied into the order in which `RegisterTile` reads them.
+///
+/// Where a last panel is wider than what is left of its operand, it is filled up with anything: those results are not used.
+enum PackedPanels {
+    /// Rows of all left panels for so many rows: whole quanta.
+    static func paddedRows(_ rows: Int) -> Int {
+        (rows + RegisterTile.rowQuantum - 1) / RegisterTile.rowQuantum * RegisterTile.rowQuantum
+    }
+
+    /// Elements of left panels, with a margin, since whole registers are written.
+    static func leftElements(rows: Int, depth: Int) -> Int { paddedRows(rows) * depth + laneCount }
+
+    /// Elements of right panels.
+    static func rightElements(columns: Int, depth: Int) -> Int {
+        (columns + RegisterTile.columns - 1) / RegisterTile.columns * RegisterTile.columns * depth
+    }
+
+    /// Left panels of the rows of `op(matrix)`; the panel of row i, a multiple of 12, begins at i · depth.
+    ///
+    /// - Parameters:
+    ///   - matrix: [rows, depth], or [depth, rows] where transposed.
+    ///   - target: `leftElements` elements; overwritten.
+    static func packRows(_ matrix: MatrixView, _ operand: Operand, into target: VectorView) {
+        let (rows, depth) = operand == .asIs ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
+        require(target.count >= leftElements(rows: rows, depth: depth), "too little memory for a packed left operand")
+        if operand == .transposed { return copy(matrix, width: RegisterTile.rows, into: target.base) }
+        for row in stride(from: 0, to: rows, by: RegisterTile.rows) {
+            let range = row..<min(row + RegisterTile.rows, rows)
+            transpose(matrix.rows(range), into: target.base + row * depth, step: paddedRows(range.count))
+        }
+    }
+
+    /// Right panels of the columns of `op(matrix)`; the panel of column j, a multiple of 32, begins at j · depth.
+    ///
+    /// - Parameters:
+    ///   - matrix: [depth, columns], or [columns, depth] where transposed.
+    ///   - target: `rightElements` elements; overwritten.
+    static func packColumns(_ matrix: MatrixView, _ operand: Operand, into target: VectorView) {
+        let (depth, columns) = operand == .asIs ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
+        require(target.count >= rightElements(columns: columns, depth: depth), "too little memory for a packed operand")
+        if operand == .asIs { return copy(matrix, width: RegisterTile.columns, into: target.base) }
+        for column in stride(from: 0, to: columns, by: laneCount) {
+            let panel = target.base + column / RegisterTile.columns * RegisterTile.columns * depth
+            transpose(
+                matrix.rows(column..<min(column + laneCount, columns)), into: panel + column % RegisterTile.columns,
+                step: RegisterTile.columns)
+        }
+    }
+
+    /// Copies panels of `width` columns, 12 or 32, row by row. A few panels are written at a time, so that each row is read in
+    /// whole cache lines.
+    @inline(never)
+    private static func copy(_ matrix: MatrixView, width: Int, into target: UnsafeMutablePointer<Float>) {
+        let (depth, stride) = (matrix.rows, matrix.stride)
+        let whole = matrix.columns / width * width
+        for first in Swift.stride(from: 0, to: whole, by: 8 * width) {
+            let columns = Swift.stride(from: first, to: min(first + 8 * width, whole), by: width)
+            // Whole registers, beyond a panel of 12 too: a later row stands behind what is read, and overwrites what is written.
+            for row in 0..<max(depth - 1, 0) {
+                let (source, line) = (matrix.base + row &* stride, target + row &* width)
+                for column in columns {
+                    line.store(source.lanes(at: column), at: column &* depth)
+                    if width > laneCount {
+                        line.store(source.lanes(at: column &+ laneCount), at: column &* depth &+ laneCount)
+                    }
+                }
+            }
+            for column in columns where depth > 0 {
+                let line = target + column * depth + (depth - 1) * width
+                line.update(from: matrix.base + (depth - 1) * stride + column, count: width)
+            }
+        }
+        let rest = matrix.columns - whole
+        let step = width == RegisterTile.rows ? paddedRows(rest) : width
+        for row in 0..<depth {
+            (target + whole * depth + row * step).update(from: matrix.base + row * stride + whole, count: rest)
+        }
+    }
+
+    /// Writes the transposed of at most 16 rows: each column of the matrix goes to every `step`th element. Sixteen elements are
+    /// written where `step` is less; the next column then overwrites what is too much.
+    @inline(never)
+    private static func transpose(_ matrix: MatrixView, into target: UnsafeMutablePointer<Float>, step: Int) {
+        let wholeColumns = matrix.columns / SixteenByEight.columns * SixteenByEight.columns
+        for column in stride(from: 0, to: wholeColumns, by: SixteenByEight.columns) {
+            let block = SixteenByEight(matrix.base + column, rows: matrix.rows, stride: matrix.stride)
+            block.writeTransposed(to: target + column &* step, step: step)
+        }
+        for column in wholeColumns..<matrix.columns {
+            for row in 0..<matrix.rows { target[column * step + row] = matrix.base[row * matrix.stride + column] }
+        }
+    }
+}
+
+/// A block of 16 rows and 8 columns, two rows in each vector.
+private struct SixteenByEight {
+    static let columns = 8
+    private var a, b, c, d, e, f, g, h: Lanes
+
+    /// Where there are fewer than 16 rows, the last one stands for those that are missing.
+    @inline(__always)
+    init(_ base: UnsafeMutablePointer<Float>, rows: Int, stride: Int) {
+        @inline(__always) func row(_ index: Int) -> SIMD8<Float> {
+            UnsafeRawPointer(base + min(index, rows &- 1) &* stride).loadUnaligned(as: SIMD8<Float>.self)
+        }
+        @inline(__always) func pair(_ index: Int) -> Lanes { Lanes(lowHalf: row(index), highHalf: row(index &+ 1)) }
+        (a, b, c, d, e, f, g, h) = (pair(0), pair(2), pair(4), pair(6), pair(8), pair(10), pair(12), pair(14))
+    }
+
+    /// Writes the columns to every `step`th element: three perfect shuffles, each of which turns the bits of an element's place
+    /// by one.
+    @inline(__always)
+    func writeTransposed(to target: UnsafeMutablePointer<Float>, step: Int) {
+        let result = shuffled().shuffled().shuffled()
+        target.store(result.a, at: 0)
+        target.store(result.b, at: step)
+        target.store(result.c, at: 2 &* step)
+        target.store(result.d, at: 3 &* step)
+        target.store(result.e, at: 4 &* step)
+        target.store(result.f, at: 5 &* step)
+        target.store(result.g, at: 6 &* step)
+        target.store(result.h, at: 7 &* step)
+    }
+
+    @inline(__always)
+    private func shuffled() -> Self {
+        var new = self
+        (new.a, new.e) = a.parted(with: b)
+        (new.b, new.f) = c.parted(with: d)
+        (new.c, new.g) = e.parted(with: f)
+        (new.d, new.h) = g.parted(with: h)
+        return new
+    }
+}
+
+extension SIMD16 where Scalar == Float {
+    /// The even lanes of both, and the odd ones: two instructions.
+    @inline(__always)
+    fileprivate func parted(with other: Self) -> (Self, Self) {
+        (Self(lowHalf: evenHalf, highHalf: other.evenHalf), Self(lowHalf: oddHalf, highHalf: other.oddHalf))
+    }
+}
