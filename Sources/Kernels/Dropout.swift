@@ -34,37 +34,53 @@ public struct DropoutSite: Sendable {
     /// Nothing is dropped: evaluation.
     public static let none = DropoutSite(key: 0, shard: 0, layer: 0, site: .embedding, probability: 0)
 
-    /// Draws for 64 columns of a row: each lane of the four vectors holds 16 random bits.
+    /// Which of 64 elements are dropped, 16 in each vector.
+    struct Drops {
+        let a, b, c, d: SIMDMask<SIMD16<Int32>>
+    }
+
+    /// Decides for eight counters of 128 bits each: four words of 32 bits, each two draws of 16.
     @inline(__always)
-    func draws(row: Int, slice: Int, block: Int) -> Draws {
+    private func drops(_ block: UInt64, _ row: Int, _ slice: Int) -> Drops {
         let lanes = SIMD8<UInt64>(0, 1, 2, 3, 4, 5, 6, 7)
         let (w0, w1, w2, w3) = generator.block(
-            SIMD8(repeating: UInt64(truncatingIfNeeded: block &* 8)) &+ lanes,
+            SIMD8(repeating: block &* 8) &+ lanes,
             SIMD8(repeating: UInt64(truncatingIfNeeded: row)),
             SIMD8(repeating: UInt64(place) | UInt64(truncatingIfNeeded: slice) &<< 20), SIMD8(repeating: UInt64(shard)))
         let shift = SIMD8<UInt64>(repeating: 32)
         let first = unsafeBitCast(w0 | (w1 &<< shift), to: SIMD16<UInt32>.self)
         let second = unsafeBitCast(w2 | (w3 &<< shift), to: SIMD16<UInt32>.self)
-        let low = SIMD16<UInt32>(repeating: 0xFFFF)
+        // A draw in the upper half of a word is below the threshold where the word is below it shifted by 16; what stands in
+        // the lower half does not count.
+        let limit = SIMD16<UInt32>(repeating: threshold &<< 16)
         let half = SIMD16<UInt32>(repeating: 16)
-        return Draws(a: first & low, b: first &>> half, c: second & low, d: second &>> half)
+        return Drops(a: first &<< half .< limit, b: first .< limit, c: second &<< half .< limit, d: second .< limit)
     }
 
-    /// 64 decisions of 16 bits.
-    struct Draws {
-        let a, b, c, d: SIMD16<UInt32>
+    /// Draws for 64 columns of a row.
+    @inline(__always)
+    func drops(row: Int, block: Int) -> Drops { drops(UInt64(truncatingIfNeeded: block), row, 0) }
+
+    /// Draws for 16 columns of four rows; no two calls of one slice share a row but for the same or other `columns`.
+    @inline(__always)
+    func drops(row: Int, slice: Int, columns: Int) -> Drops {
+        if !isActive {
+            let none = SIMDMask<SIMD16<Int32>>(repeating: false)
+            return Drops(a: none, b: none, c: none, d: none)
+        }
+        return drops(UInt64(truncatingIfNeeded: columns &>> 4), row, slice)
     }
 
     /// `x` scaled up, with the lanes of low draws set to zero.
     @inline(__always)
-    func apply(_ draws: SIMD16<UInt32>, to x: Lanes) -> Lanes {
-        (x * Lanes(repeating: scale)).replacing(with: 0, where: draws .< SIMD16(repeating: threshold))
+    func apply(_ drops: SIMDMask<SIMD16<Int32>>, to x: Lanes) -> Lanes {
+        (x * Lanes(repeating: scale)).replacing(with: 0, where: drops)
     }
 
     /// Calls `body(offset, count, keep)` for the pieces of one row; `keep` drops and scales a piece of 16 lanes.
     @inline(__always)
     func forEachPiece(
-        row: Int, slice: Int = 0, columns: Int, _ body: (_ offset: Int, _ count: Int, _ keep: (Lanes) -> Lanes) -> Void
+        row: Int, columns: Int, _ body: (_ offset: Int, _ count: Int, _ keep: (Lanes) -> Lanes) -> Void
     ) {
         if !isActive {
             LinearAlgebra.forEachPiece(of: columns) { body($0, $1, { $0 }) }
@@ -72,20 +88,20 @@ public struct DropoutSite: Sendable {
         }
         var offset = 0
         while offset &+ 64 <= columns {
-            let draws = draws(row: row, slice: slice, block: offset &>> 6)
-            body(offset, 16, { apply(draws.a, to: $0) })
-            body(offset &+ 16, 16, { apply(draws.b, to: $0) })
-            body(offset &+ 32, 16, { apply(draws.c, to: $0) })
-            body(offset &+ 48, 16, { apply(draws.d, to: $0) })
+            let drops = drops(row: row, block: offset &>> 6)
+            body(offset, 16, { apply(drops.a, to: $0) })
+            body(offset &+ 16, 16, { apply(drops.b, to: $0) })
+            body(offset &+ 32, 16, { apply(drops.c, to: $0) })
+            body(offset &+ 48, 16, { apply(drops.d, to: $0) })
             offset &+= 64
         }
         if offset < columns {
-            let draws = draws(row: row, slice: slice, block: offset &>> 6)
+            let drops = drops(row: row, block: offset &>> 6)
             let rest = columns &- offset
-            body(offset, min(rest, 16), { apply(draws.a, to: $0) })
-            if rest > 16 { body(offset &+ 16, min(rest &- 16, 16), { apply(draws.b, to: $0) }) }
-            if rest > 32 { body(offset &+ 32, min(rest &- 32, 16), { apply(draws.c, to: $0) }) }
-            if rest > 48 { body(offset &+ 48, rest &- 48, { apply(draws.d, to: $0) }) }
+            body(offset, min(rest, 16), { apply(drops.a, to: $0) })
+            if rest > 16 { body(offset &+ 16, min(rest &- 16, 16), { apply(drops.b, to: $0) }) }
+            if rest > 32 { body(offset &+ 32, min(rest &- 32, 16), { apply(drops.c, to: $0) }) }
+            if rest > 48 { body(offset &+ 48, rest &- 48, { apply(drops.d, to: $0) }) }
         }
     }
 }

@@ -1,61 +1,116 @@
 import LinearAlgebra
 
-/// `row = softmax(row)` for each row, in place, shifted by the largest element so that nothing overflows.
-public func softmax(_ scores: MatrixView) {
-    for row in 0..<scores.rows {
-        softmaxRow(scores.base + row * scores.stride, scores.columns)
-    }
-}
-
-@inline(__always)
-private func softmaxRow(_ x: UnsafeMutablePointer<Float>, _ columns: Int) {
-    var largest = Lanes(repeating: -.infinity)
-    forEachPiece(of: columns) { offset, count in
-        if count == laneCount {
-            largest = largest.raised(to: x.lanes(at: offset))
-        } else {
-            for column in offset..<offset + count { largest = largest.raised(to: Lanes(repeating: x[column])) }
-        }
-    }
-    let top = Lanes(repeating: largest.largest)
-    var sum = Lanes(repeating: 0)
-    forEachPiece(of: columns) { offset, count in
-        x.storePiece(exponential(x.piece(offset, count) - top), offset, count)
-        // Read back, so that the lanes behind a partial piece count as zero.
-        sum += x.piece(offset, count)
-    }
-    let inverse = Lanes(repeating: 1 / sum.total)
-    forEachPiece(of: columns) { offset, count in
-        x.storePiece(x.piece(offset, count) * inverse, offset, count)
-    }
-}
-
-/// The backward pass of dropout after softmax.
+/// Softmax over the keys, each lane of a column of vectors a query, and dropout behind it; not yet divided by the sums.
 ///
 /// - Parameters:
-///   - dOutput: [rows, columns], the gradient behind the dropout; overwritten by the gradient of the scores, times `scale`.
-///   - probabilities: [rows, columns], the softmax before dropout.
+///   - scores: [keys rounded up to fours, queries]: exponents of 2; overwritten by 2^(score − largest score of the query),
+///     zero where dropped. Dropout's scale is left to the caller, as is the division by the sum.
+///   - keyCount: rows of `scores` that are keys.
+///   - statistics: [2, queries]; overwritten by the largest score and the inverse of the sum before dropout.
 ///   - slice: which of several matrices of the same site; see `DropoutSite`.
-///   - firstRow: the number of the first row within the shard.
-///   - kept: [rows, columns]; overwritten by the probabilities behind the dropout, which are drawn here anyway.
-package func softmaxBackward(
-    _ dOutput: MatrixView, probabilities: MatrixView, dropout: DropoutSite, slice: Int, firstRow: Int, scale: Float,
-    kept: MatrixView? = nil
+///   - firstRow, firstColumn: the numbers of the first key within the shard and of the first query within the sequence.
+func softmaxColumns(
+    _ scores: MatrixView, keyCount: Int, statistics: MatrixView, _ dropout: DropoutSite, slice: Int, firstRow: Int,
+    firstColumn: Int
 ) {
-    for row in 0..<dOutput.rows {
-        let (d, p) = (dOutput.base + row * dOutput.stride, probabilities.base + row * probabilities.stride)
-        let target = kept?.row(row).base
-        var product = Lanes(repeating: 0)
-        dropout.forEachPiece(row: firstRow + row, slice: slice, columns: dOutput.columns) { offset, count, keep in
-            if let target { target.storePiece(keep(p.piece(offset, count)), offset, count) }
-            let dp = keep(d.piece(offset, count))
-            d.storePiece(dp, offset, count)
-            product = product.addingProduct(dp, p.piece(offset, count))
+    require(
+        scores.columns == statistics.columns && scores.rows == wholeQuads(keyCount)
+            && (scores.columns | firstColumn) & (laneCount - 1) == 0, "a softmax of unlike sizes")
+    // What is no key turns into (next to) nothing beside any key.
+    for row in keyCount..<scores.rows { scores.row(row).fill(-.infinity) }
+    let stride = scores.stride
+    for column in Swift.stride(from: 0, to: scores.columns, by: laneCount) {
+        var x = scores.base + column
+        var (most, other) = (Lanes(repeating: -.infinity), Lanes(repeating: -.infinity))
+        for _ in 0..<scores.rows &>> 2 {
+            most = most.raised(to: x.lanes(at: 0)).raised(to: x.lanes(at: stride))
+            other = other.raised(to: x.lanes(at: 2 &* stride)).raised(to: x.lanes(at: 3 &* stride))
+            x += 4 &* stride
         }
-        let mean = Lanes(repeating: product.total)
-        forEachPiece(of: dOutput.columns) { offset, count in
-            let ds = p.piece(offset, count) * (d.piece(offset, count) - mean)
-            d.storePiece(ds * Lanes(repeating: scale), offset, count)
+        let largest = most.raised(to: other)
+        var sum = Lanes(repeating: 0)
+        x = scores.base + column
+        for quad in 0..<scores.rows &>> 2 {
+            let drops = dropout.drops(
+                row: firstRow &+ 4 &* quad, slice: slice, columns: firstColumn &+ column)
+            let a = powerOfTwo(x.lanes(at: 0) - largest)
+            let b = powerOfTwo(x.lanes(at: stride) - largest)
+            let c = powerOfTwo(x.lanes(at: 2 &* stride) - largest)
+            let d = powerOfTwo(x.lanes(at: 3 &* stride) - largest)
+            sum += (a + b) + (c + d)
+            x.store(a.replacing(with: 0, where: drops.a), at: 0)
+            x.store(b.replacing(with: 0, where: drops.b), at: stride)
+            x.store(c.replacing(with: 0, where: drops.c), at: 2 &* stride)
+            x.store(d.replacing(with: 0, where: drops.d), at: 3 &* stride)
+            x += 4 &* stride
         }
+        statistics.base.store(largest, at: column)
+        statistics.base.store(Lanes(repeating: 1) / sum, at: statistics.stride &+ column)
+    }
+}
+
+/// The backward pass of `softmaxColumns` and the division behind it.
+///
+/// - Parameters:
+///   - scores: [keys in fours, queries], as before `softmaxColumns`; overwritten by the probabilities, zero where dropped.
+///   - dOutput: [keys in fours, queries], the gradient behind the dropout, times its scale; overwritten by the gradient of
+///     the scores as exponents of e.
+///   - statistics: as `softmaxColumns` left them.
+///   - products: [queries], the sum over all keys of probability and gradient.
+///   - slice, firstRow, firstColumn: as in `softmaxColumns`.
+func softmaxColumnsBackward(
+    _ scores: MatrixView, _ dOutput: MatrixView, statistics: MatrixView, products: VectorView, _ dropout: DropoutSite,
+    slice: Int, firstRow: Int, firstColumn: Int
+) {
+    require(
+        scores.columns == statistics.columns && scores.columns == products.count && scores.rows == dOutput.rows
+            && scores.columns == dOutput.columns && scores.rows & 3 == 0
+            && (scores.columns | firstColumn) & (laneCount - 1) == 0, "the gradient of a softmax of unlike sizes")
+    for column in stride(from: 0, to: scores.columns, by: laneCount) {
+        let queries = QueryLanes(
+            largest: statistics.base.lanes(at: column),
+            inverse: statistics.base.lanes(at: statistics.stride &+ column), product: products.base.lanes(at: column))
+        var (x, y) = (scores.base + column, dOutput.base + column)
+        for quad in 0..<scores.rows &>> 2 {
+            let drops = dropout.drops(row: firstRow &+ 4 &* quad, slice: slice, columns: firstColumn &+ column)
+            queries.backward(x, y, drops.a)
+            queries.backward(x + scores.stride, y + dOutput.stride, drops.b)
+            queries.backward(x + 2 &* scores.stride, y + 2 &* dOutput.stride, drops.c)
+            queries.backward(x + 3 &* scores.stride, y + 3 &* dOutput.stride, drops.d)
+            x += 4 &* scores.stride
+            y += 4 &* dOutput.stride
+        }
+    }
+}
+
+/// What the backward pass needs to know of 16 queries.
+private struct QueryLanes {
+    let largest, inverse, product: Lanes
+
+    /// For 16 queries and one key.
+    @inline(__always)
+    func backward(
+        _ score: UnsafeMutablePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
+        _ drops: SIMDMask<SIMD16<Int32>>
+    ) {
+        let p = powerOfTwo(score.lanes(at: 0) - largest) * inverse
+        let dp = gradient.lanes(at: 0).replacing(with: 0, where: drops)
+        score.store(p.replacing(with: 0, where: drops), at: 0)
+        gradient.store(p * (dp - product), at: 0)
+    }
+}
+
+/// `products[row] = Σ left[row] · right[row]`, for each row; `products` may have more elements.
+func rowProducts(_ left: MatrixView, _ right: MatrixView, into products: VectorView) {
+    require(
+        left.rows == right.rows && left.columns == right.columns && products.count >= left.rows,
+        "products of rows of unlike sizes")
+    for row in 0..<left.rows {
+        let (x, y) = (left.base + row &* left.stride, right.base + row &* right.stride)
+        var sum = Lanes(repeating: 0)
+        forEachPiece(of: left.columns) { offset, count in
+            sum = sum.addingProduct(x.piece(offset, count), y.piece(offset, count))
+        }
+        products.base[row] = sum.total
     }
 }

@@ -21,23 +21,43 @@ public struct Philox: Sendable {
     public func block(
         _ c0: SIMD8<UInt64>, _ c1: SIMD8<UInt64>, _ c2: SIMD8<UInt64>, _ c3: SIMD8<UInt64>
     ) -> (SIMD8<UInt64>, SIMD8<UInt64>, SIMD8<UInt64>, SIMD8<UInt64>) {
+        var state = Lanes(x0: c0, x1: c1, x2: c2, x3: c3)
+        // Written out, so that the round keys are known to stay the same from call to call of a loop.
+        state.mix(key0, key1, 0)
+        state.mix(key0, key1, 1)
+        state.mix(key0, key1, 2)
+        state.mix(key0, key1, 3)
+        state.mix(key0, key1, 4)
+        state.mix(key0, key1, 5)
+        state.mix(key0, key1, 6)
+        state.mix(key0, key1, 7)
+        state.mix(key0, key1, 8)
+        state.mix(key0, key1, 9)
         let low = SIMD8<UInt64>(repeating: 0xFFFF_FFFF)
-        let multiplier0 = SIMD8<UInt64>(repeating: 0xD251_1F53)
-        let multiplier1 = SIMD8<UInt64>(repeating: 0xCD9E_8D57)
-        let shift = SIMD8<UInt64>(repeating: 32)
-        var (x0, x1, x2, x3) = (c0 & low, c1 & low, c2 & low, c3 & low)
-        var (k0, k1) = (key0, key1)
-        for _ in 0..<10 {
-            let product0 = multiplier0 &* x0
-            let product1 = multiplier1 &* x2
-            x0 = (product1 &>> shift) ^ x1 ^ SIMD8(repeating: k0)
-            x2 = (product0 &>> shift) ^ x3 ^ SIMD8(repeating: k1)
-            x1 = product1 & low
-            x3 = product0 & low
-            k0 = (k0 &+ 0x9E37_79B9) & 0xFFFF_FFFF
-            k1 = (k1 &+ 0xBB67_AE85) & 0xFFFF_FFFF
+        return (state.x0 & low, state.x1 & low, state.x2 & low, state.x3 & low)
+    }
+
+    /// Words in the lower halves of lanes of 64 bits; what stands in the upper halves does not count.
+    @usableFromInline
+    struct Lanes {
+        @usableFromInline var x0, x1, x2, x3: SIMD8<UInt64>
+
+        @inlinable @inline(__always)
+        init(x0: SIMD8<UInt64>, x1: SIMD8<UInt64>, x2: SIMD8<UInt64>, x3: SIMD8<UInt64>) {
+            (self.x0, self.x1, self.x2, self.x3) = (x0, x1, x2, x3)
         }
-        return (x0, x1, x2, x3)
+
+        @inlinable @inline(__always)
+        mutating func mix(_ key0: UInt64, _ key1: UInt64, _ round: UInt64) {
+            let (low, shift) = (SIMD8<UInt64>(repeating: 0xFFFF_FFFF), SIMD8<UInt64>(repeating: 32))
+            // The masks cost nothing: with them these are the instruction that multiplies lower halves.
+            let product0 = (x0 & low) &* SIMD8(repeating: 0xD251_1F53)
+            let product1 = (x2 & low) &* SIMD8(repeating: 0xCD9E_8D57)
+            x0 = (product1 &>> shift) ^ x1 ^ SIMD8(repeating: key0 &+ round &* 0x9E37_79B9)
+            x2 = (product0 &>> shift) ^ x3 ^ SIMD8(repeating: key1 &+ round &* 0xBB67_AE85)
+            x1 = product1
+            x3 = product0
+        }
     }
 
     /// Four words for one counter: the plain form, for single draws and as the reference of the vector form.

@@ -28,8 +28,8 @@ struct EncoderLayer {
                 addBias(vectors.projectionBias, to: projections)
                 attention(shard).forward(
                     projections, sequenceOffsets: batch.boundaries(shard),
-                    probabilities: probabilities(shard, batch, saved), into: saved.context.rows(shard.tokens),
-                    scratch: work.attention.0)
+                    statistics: statistics(shard, batch, saved), into: saved.context.rows(shard.tokens),
+                    scratch: work.attention)
             }
         }
         product(saved.context, parameters.attention, into: saved.attentionNormalized)
@@ -118,9 +118,10 @@ struct EncoderLayer {
             for shard in batch.shards {
                 let rows = shard.tokens
                 attention(shard).backward(
-                    work.context.rows(rows), projections: saved.projections.rows(rows),
-                    sequenceOffsets: batch.boundaries(shard), probabilities: probabilities(shard, batch, saved),
-                    into: work.projections.rows(rows), scratch: work.attention.0, gradientScratch: work.attention.1)
+                    work.context.rows(rows), context: saved.context.rows(rows),
+                    projections: saved.projections.rows(rows), sequenceOffsets: batch.boundaries(shard),
+                    statistics: statistics(shard, batch, saved), into: work.projections.rows(rows),
+                    scratch: work.attention)
                 sumRows(work.projections.rows(rows), into: shardVectors[shard.index].projectionBias)
             }
         }
@@ -145,13 +146,11 @@ struct EncoderLayer {
             dropout: dropout(shard, .attentionProbability))
     }
 
-    /// The part of the saved probabilities that belongs to a shard's sequences.
-    private func probabilities(_ shard: PackedBatch.Shard, _ batch: PackedBatch, _ saved: LayerActivations)
-        -> VectorView
-    {
+    /// The part of the saved statistics of attention that belongs to a shard's sequences.
+    private func statistics(_ shard: PackedBatch.Shard, _ batch: PackedBatch, _ saved: LayerActivations) -> VectorView {
         let heads = configuration.attentionHeadCount
-        let start = Attention.probabilityCount(headCount: heads, batch.sequenceOffsets[...shard.sequences.lowerBound])
-        let count = Attention.probabilityCount(headCount: heads, batch.boundaries(shard))
-        return saved.probabilities.slice(start..<start + count)
+        let start = Attention.statisticsCount(headCount: heads, batch.sequenceOffsets[...shard.sequences.lowerBound])
+        let count = Attention.statisticsCount(headCount: heads, batch.boundaries(shard))
+        return saved.attentionStatistics.slice(start..<start + count)
     }
 }

@@ -6,8 +6,8 @@ final class LayerActivations {
     private let buffers = (0..<10).map { _ in GrowingBuffer() }
     /// Query, key and value, biases added [tokens, 3 · hiddenSize].
     private(set) var projections = MatrixView.empty
-    /// The softmax of every sequence and attention head, one after the other.
-    private(set) var probabilities = VectorView.empty
+    /// What attention's backward pass needs of the softmax of every sequence and attention head, one after the other.
+    private(set) var attentionStatistics = VectorView.empty
     private(set) var context = MatrixView.empty
     private(set) var attentionNormalized = MatrixView.empty
     private(set) var attentionInverseDeviation = VectorView.empty
@@ -25,8 +25,8 @@ final class LayerActivations {
     func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch) {
         let (tokens, hidden) = (batch.tokenCount, configuration.hiddenSize)
         projections = buffers[0].matrix(rows: tokens, columns: 3 * hidden)
-        probabilities = buffers[1].vector(
-            Attention.probabilityCount(headCount: configuration.attentionHeadCount, batch.sequenceOffsets[...]))
+        attentionStatistics = buffers[1].vector(
+            Attention.statisticsCount(headCount: configuration.attentionHeadCount, batch.sequenceOffsets[...]))
         context = buffers[2].matrix(rows: tokens, columns: hidden)
         attentionNormalized = buffers[3].matrix(rows: tokens, columns: hidden)
         attentionInverseDeviation = buffers[4].vector(tokens)
@@ -51,7 +51,7 @@ final class LayerGradients {
     let vectors = GrowingBuffer()
     let tree = GrowingBuffer()
     let products = ProductScratch()
-    let attention = (GrowingBuffer(), GrowingBuffer())
+    let attention = GrowingBuffer()
     /// Where the time goes.
     var profile = PassProfile()
 

@@ -41,8 +41,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             }
             let context = memory.matrix(tokens, hiddenSize)
             attention.forward(
-                memory.matrix(projections), sequenceOffsets: offsets, probabilities: probabilities(memory),
-                into: context,
+                memory.matrix(projections), sequenceOffsets: offsets, statistics: statistics(memory), into: context,
                 scratch: GrowingBuffer())
             for row in 0..<length {
                 for column in 0..<min(headSize, length - first) {
@@ -53,8 +52,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         return mask
     }
 
-    func probabilities(_ memory: GuardedMemory) -> VectorView {
-        memory.vector(Attention.probabilityCount(headCount: headCount, offsets))
+    func statistics(_ memory: GuardedMemory) -> VectorView {
+        memory.vector(Attention.statisticsCount(headCount: headCount, offsets))
     }
 }
 
@@ -67,6 +66,9 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         AttentionShape(headCount: 4, headSize: 8, lengths: [7, 37, 1, 50], firstRow: 100),
         AttentionShape(headCount: 1, headSize: 8, lengths: [130, 4]),
         AttentionShape(headCount: 2, headSize: 8, lengths: [100, 16], firstRow: 3),
+        AttentionShape(headCount: 1, headSize: 12, lengths: [67, 64]),
+        AttentionShape(headCount: 1, headSize: 64, lengths: [20, 31]),
+        AttentionShape(headCount: 1, headSize: 48, lengths: [18]),
     ]
 
     @Test(
@@ -111,15 +113,32 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
                 let (context, dProjections) = (
                     memory.matrix(shape.tokens, hidden), memory.matrix(shape.tokens, 3 * hidden)
                 )
-                let probabilities = shape.probabilities(memory)
+                let (statistics, scratch) = (shape.statistics(memory), usedScratch())
                 shape.attention.forward(
-                    inputs[0], sequenceOffsets: shape.offsets, probabilities: probabilities, into: context,
-                    scratch: GrowingBuffer())
+                    inputs[0], sequenceOffsets: shape.offsets, statistics: statistics, into: context, scratch: scratch)
                 shape.attention.backward(
-                    dOutput, projections: inputs[0], sequenceOffsets: shape.offsets, probabilities: probabilities,
-                    into: dProjections, scratch: GrowingBuffer(), gradientScratch: GrowingBuffer())
+                    dOutput, context: context, projections: inputs[0], sequenceOffsets: shape.offsets,
+                    statistics: statistics, into: dProjections, scratch: scratch)
                 return (context, [dProjections])
             }, gap: gap)
+    }
+
+    @Test func againstPyTorch() throws {
+        let golden = try Golden()
+        func grid(_ name: String) throws -> Grid { try golden.grid("attention." + name) }
+        let memory = GuardedMemory(gap: 1)
+        let (projections, context) = (memory.matrix(try grid("projections")), memory.matrix(21, 24))
+        let attention = Attention(headCount: Int(try golden.number("attention.heads")), headSize: 12, dropout: .none)
+        let statistics = memory.vector(Attention.statisticsCount(headCount: 2, [0, 21]))
+        let (scratch, dProjections) = (usedScratch(), memory.matrix(21, 72))
+        attention.forward(
+            projections, sequenceOffsets: [0, 21], statistics: statistics, into: context, scratch: scratch)
+        attention.backward(
+            memory.matrix(try grid("d_context")), context: context, projections: projections,
+            sequenceOffsets: [0, 21], statistics: statistics, into: dProjections, scratch: scratch)
+        #expect(try Grid(context).distance(to: grid("context")) < 1e-6)
+        #expect(try Grid(dProjections).distance(to: grid("d_projections")) < 2e-6)
+        #expect(memory.isIntact)
     }
 
     /// Masks differ from head to head and from sequence to sequence, and drop the right share.
@@ -144,7 +163,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             let memory = GuardedMemory()
             let context = memory.matrix(17, 16)
             shape.attention.forward(
-                memory.matrix(projections), sequenceOffsets: shape.offsets, probabilities: shape.probabilities(memory),
+                memory.matrix(projections), sequenceOffsets: shape.offsets, statistics: shape.statistics(memory),
                 into: context, scratch: GrowingBuffer())
             return context.rows(5..<14).bits
         }
@@ -153,9 +172,53 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         #expect(middle(same) != middle(other))
     }
 
-    @Test func countsProbabilities() {
-        #expect(Attention.probabilityCount(headCount: 3, [0, 2, 2, 7]) == 3 * (2 * 16 + 5 * 16))
-        #expect(Attention.probabilityCount(headCount: 3, [4]) == 0)
-        #expect(Attention.probabilityCount(headCount: 3, []) == 0)
+    /// A number that is none must reach the loss, where a run notices it: from a key or value all contexts of its sequence,
+    /// from a query its own.
+    @Test(arguments: [0, 8, 16]) func notANumberSpreads(part: Int) {
+        let shape = AttentionShape(headCount: 2, headSize: 4, lengths: [18, 3])
+        let memory = GuardedMemory()
+        let projections = memory.matrix(Grid(21, 24, seed: 1))
+        projections[17, part + 5] = .nan
+        let context = memory.matrix(21, 8)
+        shape.attention.forward(
+            projections, sequenceOffsets: shape.offsets, statistics: shape.statistics(memory), into: context,
+            scratch: usedScratch())
+        for row in 0..<21 {
+            let touched = part == 0 ? row == 17 : row < 18
+            for column in 0..<8 {
+                let own = part == 16 ? column == 5 : column >= 4
+                #expect(context[row, column].isNaN == (touched && own), "row \(row), column \(column)")
+            }
+        }
     }
+
+    /// Exponents far beyond the range of single precision, of both signs.
+    @Test func largeScoresDoNotOverflow() {
+        let shape = AttentionShape(headCount: 1, headSize: 16, lengths: [19])
+        let memory = GuardedMemory()
+        let projections = memory.matrix(
+            Grid(19, 48) { row, column in
+                if column >= 32 { return Double(row) }
+                return column % 16 == 0 ? (row == 7 ? 1e15 : -1e15) : 0
+            })
+        let context = memory.matrix(19, 16)
+        shape.attention.forward(
+            projections, sequenceOffsets: shape.offsets, statistics: shape.statistics(memory), into: context,
+            scratch: usedScratch())
+        // Query and key of row 7 are positive: it sees itself alone, the others all but it.
+        for row in 0..<19 { #expect(abs(context[row, 0] - (row == 7 ? 7 : (171 - 7) / 18)) < 1e-5, "row \(row)") }
+    }
+
+    @Test func countsStatistics() {
+        #expect(Attention.statisticsCount(headCount: 3, [0, 2, 2, 19]) == 3 * 2 * (16 + 32))
+        #expect(Attention.statisticsCount(headCount: 3, [4]) == 0)
+        #expect(Attention.statisticsCount(headCount: 3, []) == 0)
+    }
+}
+
+/// Scratch memory that somebody left not-a-numbers in.
+private func usedScratch() -> GrowingBuffer {
+    let scratch = GrowingBuffer()
+    scratch.vector(100_000).fill(.nan)
+    return scratch
 }

@@ -48,6 +48,18 @@ import Testing
         #expect(exponential(Lanes(repeating: .nan))[5].isNaN)
     }
 
+    @Test func powerOfTwoIsWithinTwoUnitsInTheLastPlace() {
+        for lowest in [-126.0, -1] {
+            let units = worst(of: lowest...0, steps: 2_000_000, powerOfTwo) { x, own in
+                abs(Double(own) - exp2(x)) / Double(Float(exp2(x)).ulp)
+            }
+            #expect(units < 2, "\(units) units in the last place")
+        }
+        #expect(powerOfTwo(Lanes(repeating: 0)) == Lanes(repeating: 1))
+        #expect(powerOfTwo(Lanes(repeating: -.infinity)) == powerOfTwo(Lanes(repeating: -126)))
+        #expect(powerOfTwo(Lanes(repeating: .nan))[5].isNaN)
+    }
+
     @Test func normalDistributionIsWithinTwoTenMillionths() {
         let distance = worst(of: -8...8, steps: 2_000_000, normalDistribution) { x, own in
             abs(Double(own) - Reference.normalDistribution(x))

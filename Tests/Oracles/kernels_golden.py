@@ -7,7 +7,7 @@ is that of the implementation under test. All tensors are F32, whole numbers too
 
     layer_norm.{input,weight,bias,epsilon,output,d_output,d_input,d_weight,d_bias}            5 rows of 37
     {gelu,gelu_new,relu,tanh}.{input,output,derivative}                                        300 points of [-12, 12]
-    softmax.{input,output,d_output,d_input}                                                    7 rows of 13
+    attention.{heads,projections,context,d_context,d_projections}                              21 tokens, 2 heads of 12
     cross_entropy.{2,3,5}.{logits,labels,losses,mean,d_logits}                                 6 rows; d_logits of the mean
     adamw.{learning_rate,beta1,beta2,epsilon,weight_decay,max_gradient_norm,initial,gradients}
     adamw.{plain,no_decay,clipped}.{parameters,first_moment,second_moment}                     [step, 50], after each step
@@ -60,11 +60,13 @@ def activations():
         keep(name, input=x, output=y, derivative=x.grad)
 
 
-def softmax():
-    x, d_output = random(7, 13, scale=3.0).requires_grad_(), random(7, 13)
-    y = torch.softmax(x, dim=-1)
-    y.backward(d_output)
-    keep("softmax", input=x, output=y, d_output=d_output, d_input=x.grad)
+def attention():
+    tokens, heads, size = 21, 2, 12
+    x, d_context = random(tokens, 3 * heads * size, scale=1.5).requires_grad_(), random(tokens, heads * size)
+    query, key, value = (part.reshape(tokens, heads, size).transpose(0, 1) for part in x.chunk(3, dim=1))
+    y = torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(0, 1).reshape(tokens, heads * size)
+    y.backward(d_context)
+    keep("attention", heads=heads, projections=x, context=y, d_context=d_context, d_projections=x.grad)
 
 
 def cross_entropy():
@@ -116,7 +118,7 @@ def main():
     beside = pathlib.Path(__file__).resolve().parent.parent / "Fixtures" / "kernels.safetensors"
     out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else beside
     torch.set_num_threads(1)
-    for part in (layer_norm, activations, softmax, cross_entropy, adamw, schedules):
+    for part in (layer_norm, activations, attention, cross_entropy, adamw, schedules):
         part()
     save_file(TENSORS, out)
     print(f"{out}: {len(TENSORS)} tensors, {out.stat().st_size} bytes")

@@ -1,0 +1,148 @@
+import LinearAlgebra
+
+/// The least whole number of pieces of 16 that holds `count` elements, as elements.
+@inline(__always)
+func wholePieces(_ count: Int) -> Int { (count &+ laneCount &- 1) & ~(laneCount &- 1) }
+
+/// Takes matrices one after the other from scratch memory.
+struct ScratchSpace {
+    private var rest: VectorView
+
+    init(_ memory: VectorView) { rest = memory }
+
+    /// How many elements `matrix` takes.
+    static func count(rows: Int, columns: Int) -> Int { rows * stride(columns) }
+
+    /// A matrix whose rows begin an odd number of cache lines apart, so that a walk down a column meets all sets of a cache.
+    mutating func matrix(rows: Int, columns: Int) -> MatrixView {
+        let stride = Self.stride(columns)
+        let own = rest.slice(0..<rows * stride)
+        rest = rest.slice(rows * stride..<rest.count)
+        return MatrixView(own.base, rows: rows, columns: columns, stride: stride)
+    }
+
+    private static func stride(_ columns: Int) -> Int { (wholePieces(columns) / laneCount | 1) * laneCount }
+}
+
+/// `target = factor · source`, with zeros in the rows and columns that `target` has beyond `source`; it ends in whole pieces.
+func copyPadded(_ source: MatrixView, times factor: Float = 1, into target: MatrixView) {
+    require(
+        target.rows >= source.rows && target.columns == wholePieces(source.columns), "a padded copy of unlike sizes")
+    let lanes = Lanes(repeating: factor)
+    for row in 0..<source.rows {
+        let (from, to) = (source.base + row &* source.stride, target.base + row &* target.stride)
+        forEachPiece(of: source.columns) { offset, count in to.store(from.piece(offset, count) * lanes, at: offset) }
+    }
+    for row in source.rows..<target.rows { target.row(row).fill(0) }
+}
+
+/// `target[row] = factor[row] · source[row]` for the rows and columns that `target` has; `source` ends in whole pieces.
+@inline(__always)
+func copyBack(_ source: MatrixView, into target: MatrixView, _ factor: (_ row: Int) -> Float = { _ in 1 }) {
+    require(
+        source.rows >= target.rows && source.columns == wholePieces(target.columns), "a copy back of unlike sizes")
+    for row in 0..<target.rows {
+        let (from, to) = (source.base + row &* source.stride, target.base + row &* target.stride)
+        let lanes = Lanes(repeating: factor(row))
+        forEachPiece(of: target.columns) { offset, count in
+            to.storePiece(from.lanes(at: offset) * lanes, offset, count)
+        }
+    }
+}
+
+/// `target = factor · sourceᵀ`; both sizes of both are multiples of 16.
+func transpose(_ source: MatrixView, times factor: Float, into target: MatrixView) {
+    require(
+        source.rows == target.columns && source.columns == target.rows && (source.rows | source.columns) & 15 == 0,
+        "a transposition between unlike sizes")
+    let lanes = Lanes(repeating: factor)
+    for row in stride(from: 0, to: source.rows, by: laneCount) {
+        for column in stride(from: 0, to: source.columns, by: laneCount) {
+            var block = Block(source.base + row &* source.stride + column, source.stride)
+            // Row and column numbers of four bits each: a shuffle rotates the eight bits by one.
+            for _ in 0..<4 { block.shuffle() }
+            block.store(target.base + column &* target.stride + row, target.stride, lanes)
+        }
+    }
+}
+
+/// 16 × 16 elements.
+private struct Block {
+    var a, b, c, d, e, f, g, h: Lanes
+    var i, j, k, l, m, n, o, p: Lanes
+
+    @inline(__always)
+    init(_ x: UnsafeMutablePointer<Float>, _ stride: Int) {
+        a = x.lanes(at: 0)
+        b = x.lanes(at: stride)
+        c = x.lanes(at: 2 &* stride)
+        d = x.lanes(at: 3 &* stride)
+        e = x.lanes(at: 4 &* stride)
+        f = x.lanes(at: 5 &* stride)
+        g = x.lanes(at: 6 &* stride)
+        h = x.lanes(at: 7 &* stride)
+        i = x.lanes(at: 8 &* stride)
+        j = x.lanes(at: 9 &* stride)
+        k = x.lanes(at: 10 &* stride)
+        l = x.lanes(at: 11 &* stride)
+        m = x.lanes(at: 12 &* stride)
+        n = x.lanes(at: 13 &* stride)
+        o = x.lanes(at: 14 &* stride)
+        p = x.lanes(at: 15 &* stride)
+    }
+
+    @inline(__always)
+    func store(_ x: UnsafeMutablePointer<Float>, _ stride: Int, _ factor: Lanes) {
+        x.store(a * factor, at: 0)
+        x.store(b * factor, at: stride)
+        x.store(c * factor, at: 2 &* stride)
+        x.store(d * factor, at: 3 &* stride)
+        x.store(e * factor, at: 4 &* stride)
+        x.store(f * factor, at: 5 &* stride)
+        x.store(g * factor, at: 6 &* stride)
+        x.store(h * factor, at: 7 &* stride)
+        x.store(i * factor, at: 8 &* stride)
+        x.store(j * factor, at: 9 &* stride)
+        x.store(k * factor, at: 10 &* stride)
+        x.store(l * factor, at: 11 &* stride)
+        x.store(m * factor, at: 12 &* stride)
+        x.store(n * factor, at: 13 &* stride)
+        x.store(o * factor, at: 14 &* stride)
+        x.store(p * factor, at: 15 &* stride)
+    }
+
+    @inline(__always)
+    mutating func shuffle() {
+        let (a, b, c, d, e, f, g, h) = (self.a, self.b, self.c, self.d, self.e, self.f, self.g, self.h)
+        let (i, j, k, l, m, n, o, p) = (self.i, self.j, self.k, self.l, self.m, self.n, self.o, self.p)
+        self.a = firstHalves(a, i)
+        self.b = secondHalves(a, i)
+        self.c = firstHalves(b, j)
+        self.d = secondHalves(b, j)
+        self.e = firstHalves(c, k)
+        self.f = secondHalves(c, k)
+        self.g = firstHalves(d, l)
+        self.h = secondHalves(d, l)
+        self.i = firstHalves(e, m)
+        self.j = secondHalves(e, m)
+        self.k = firstHalves(f, n)
+        self.l = secondHalves(f, n)
+        self.m = firstHalves(g, o)
+        self.n = secondHalves(g, o)
+        self.o = firstHalves(h, p)
+        self.p = secondHalves(h, p)
+    }
+}
+
+/// The first eight lanes of both, by turns.
+@inline(__always)
+private func firstHalves(_ x: Lanes, _ y: Lanes) -> Lanes {
+    Lanes(x[0], y[0], x[1], y[1], x[2], y[2], x[3], y[3], x[4], y[4], x[5], y[5], x[6], y[6], x[7], y[7])
+}
+
+/// The last eight lanes of both, by turns.
+@inline(__always)
+private func secondHalves(_ x: Lanes, _ y: Lanes) -> Lanes {
+    Lanes(
+        x[8], y[8], x[9], y[9], x[10], y[10], x[11], y[11], x[12], y[12], x[13], y[13], x[14], y[14], x[15], y[15])
+}

@@ -1,0 +1,152 @@
+import LinearAlgebra
+
+/// `result = op(left) · right`, or `result += …`, for matrices that stay in the processor's caches: the products inside
+/// attention, where packing operands and choosing among kernels costs a general library more than the arithmetic.
+///
+/// Each element is one chain of fused multiply-adds over the inner dimension, in its order, whatever the sizes.
+///
+/// - Parameters:
+///   - left: [m, k], or [k, m] where transposed.
+///   - right: [k, n].
+///   - result: [m, n], m a multiple of 4 and n of 16; overwritten unless `adds`.
+func multiplyTiles(
+    _ left: MatrixView, _ leftOperand: Operand, _ right: MatrixView, into result: MatrixView, adds: Bool = false
+) {
+    let (m, k) = leftOperand == .asIs ? (left.rows, left.columns) : (left.columns, left.rows)
+    require(
+        m == result.rows && k == right.rows && right.columns == result.columns && m & 3 == 0
+            && result.columns & (laneCount - 1) == 0,
+        "a product of tiles of unlike sizes")
+    let steps = leftOperand == .asIs ? (row: left.stride, inner: 1) : (row: 1, inner: left.stride)
+    var column = 0
+    while column &+ 2 &* laneCount <= result.columns {
+        multiplyPanel(
+            left.base, steps, right.base + column, right.stride, result.base + column, result.stride, rows: m, inner: k,
+            adds: adds, TwoVectors.self)
+        column &+= 2 &* laneCount
+    }
+    if column < result.columns {
+        multiplyPanel(
+            left.base, steps, right.base + column, right.stride, result.base + column, result.stride, rows: m, inner: k,
+            adds: adds, OneVector.self)
+    }
+}
+
+/// The part of a row of the result that a tile holds in registers. As a type, so that the loop below is compiled for each
+/// width by itself.
+private protocol RowPart {
+    static var zero: Self { get }
+    static func load(_ pointer: UnsafeMutablePointer<Float>) -> Self
+    func store(_ pointer: UnsafeMutablePointer<Float>)
+    mutating func add(_ factor: Float, _ right: Self)
+}
+
+private struct OneVector: RowPart {
+    var a: Lanes
+
+    @inline(__always) static var zero: OneVector { OneVector(a: Lanes(repeating: 0)) }
+
+    @inline(__always)
+    static func load(_ pointer: UnsafeMutablePointer<Float>) -> OneVector { OneVector(a: pointer.lanes(at: 0)) }
+
+    @inline(__always)
+    func store(_ pointer: UnsafeMutablePointer<Float>) { pointer.store(a, at: 0) }
+
+    @inline(__always)
+    mutating func add(_ factor: Float, _ right: OneVector) { a = a.addingProduct(Lanes(repeating: factor), right.a) }
+}
+
+private struct TwoVectors: RowPart {
+    var a: Lanes
+    var b: Lanes
+
+    @inline(__always) static var zero: TwoVectors { TwoVectors(a: Lanes(repeating: 0), b: Lanes(repeating: 0)) }
+
+    @inline(__always)
+    static func load(_ pointer: UnsafeMutablePointer<Float>) -> TwoVectors {
+        TwoVectors(a: pointer.lanes(at: 0), b: pointer.lanes(at: laneCount))
+    }
+
+    @inline(__always)
+    func store(_ pointer: UnsafeMutablePointer<Float>) {
+        pointer.store(a, at: 0)
+        pointer.store(b, at: laneCount)
+    }
+
+    @inline(__always)
+    mutating func add(_ factor: Float, _ right: TwoVectors) {
+        let lanes = Lanes(repeating: factor)
+        a = a.addingProduct(lanes, right.a)
+        b = b.addingProduct(lanes, right.b)
+    }
+}
+
+/// All rows of the result for as many columns as a `Part` has: eight rows at a time in registers, then four.
+@inline(__always)
+private func multiplyPanel<Part: RowPart>(
+    _ left: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
+    _ rightStride: Int, _ result: UnsafeMutablePointer<Float>, _ resultStride: Int, rows: Int, inner: Int, adds: Bool,
+    _: Part.Type
+) {
+    var row = 0
+    while row &+ 8 <= rows {
+        let target = result + row &* resultStride
+        var upper = FourRows<Part>(target, resultStride, loaded: adds)
+        var lower = FourRows<Part>(target + 4 &* resultStride, resultStride, loaded: adds)
+        var (x, y) = (left + row &* step.row, right)
+        for _ in 0..<inner {
+            let part = Part.load(y)
+            upper.add(x, step.row, part)
+            lower.add(x + 4 &* step.row, step.row, part)
+            x += step.inner
+            y += rightStride
+        }
+        upper.store(target, resultStride)
+        lower.store(target + 4 &* resultStride, resultStride)
+        row &+= 8
+    }
+    if row < rows {
+        let target = result + row &* resultStride
+        var part = FourRows<Part>(target, resultStride, loaded: adds)
+        var (x, y) = (left + row &* step.row, right)
+        for _ in 0..<inner {
+            part.add(x, step.row, Part.load(y))
+            x += step.inner
+            y += rightStride
+        }
+        part.store(target, resultStride)
+    }
+}
+
+/// Parts of four rows of the result.
+private struct FourRows<Part: RowPart> {
+    var a, b, c, d: Part
+
+    @inline(__always)
+    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
+        if loaded {
+            a = .load(pointer)
+            b = .load(pointer + stride)
+            c = .load(pointer + 2 &* stride)
+            d = .load(pointer + 3 &* stride)
+        } else {
+            (a, b, c, d) = (.zero, .zero, .zero, .zero)
+        }
+    }
+
+    @inline(__always)
+    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
+        a.add(factors[0], right)
+        b.add(factors[step], right)
+        c.add(factors[2 &* step], right)
+        d.add(factors[3 &* step], right)
+    }
+
+    @inline(__always)
+    func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
+        a.store(pointer)
+        b.store(pointer + stride)
+        c.store(pointer + 2 &* stride)
+        d.store(pointer + 3 &* stride)
+    }
+}
