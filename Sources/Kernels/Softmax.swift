@@ -67,36 +67,29 @@ func softmaxColumnsBackward(
             && scores.columns == dOutput.columns && scores.rows & 3 == 0
             && (scores.columns | firstColumn) & (laneCount - 1) == 0, "the gradient of a softmax of unlike sizes")
     for column in stride(from: 0, to: scores.columns, by: laneCount) {
-        let queries = QueryLanes(
-            largest: statistics.base.lanes(at: column),
-            inverse: statistics.base.lanes(at: statistics.stride &+ column), product: products.base.lanes(at: column))
+        let largest = statistics.base.lanes(at: column)
+        let inverse = statistics.base.lanes(at: statistics.stride &+ column)
+        let product = products.base.lanes(at: column)
+        let zero = Lanes(repeating: 0)
         var (x, y) = (scores.base + column, dOutput.base + column)
+        let (s, t) = (scores.stride, dOutput.stride)
         for quad in 0..<scores.rows &>> 2 {
             let drops = dropout.drops(row: firstRow &+ 4 &* quad, slice: slice, columns: firstColumn &+ column)
-            queries.backward(x, y, drops.a)
-            queries.backward(x + scores.stride, y + dOutput.stride, drops.b)
-            queries.backward(x + 2 &* scores.stride, y + 2 &* dOutput.stride, drops.c)
-            queries.backward(x + 3 &* scores.stride, y + 3 &* dOutput.stride, drops.d)
-            x += 4 &* scores.stride
-            y += 4 &* dOutput.stride
+            let a = powerOfTwo(x.lanes(at: 0) - largest) * inverse
+            let b = powerOfTwo(x.lanes(at: s) - largest) * inverse
+            let c = powerOfTwo(x.lanes(at: 2 &* s) - largest) * inverse
+            let d = powerOfTwo(x.lanes(at: 3 &* s) - largest) * inverse
+            x.store(a.replacing(with: zero, where: drops.a), at: 0)
+            x.store(b.replacing(with: zero, where: drops.b), at: s)
+            x.store(c.replacing(with: zero, where: drops.c), at: 2 &* s)
+            x.store(d.replacing(with: zero, where: drops.d), at: 3 &* s)
+            y.store(a * (y.lanes(at: 0).replacing(with: zero, where: drops.a) - product), at: 0)
+            y.store(b * (y.lanes(at: t).replacing(with: zero, where: drops.b) - product), at: t)
+            y.store(c * (y.lanes(at: 2 &* t).replacing(with: zero, where: drops.c) - product), at: 2 &* t)
+            y.store(d * (y.lanes(at: 3 &* t).replacing(with: zero, where: drops.d) - product), at: 3 &* t)
+            x += 4 &* s
+            y += 4 &* t
         }
-    }
-}
-
-/// What the backward pass needs to know of 16 queries.
-private struct QueryLanes {
-    let largest, inverse, product: Lanes
-
-    /// For 16 queries and one key.
-    @inline(__always)
-    func backward(
-        _ score: UnsafeMutablePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
-        _ drops: SIMDMask<SIMD16<Int32>>
-    ) {
-        let p = powerOfTwo(score.lanes(at: 0) - largest) * inverse
-        let dp = gradient.lanes(at: 0).replacing(with: 0, where: drops)
-        score.store(p.replacing(with: 0, where: drops), at: 0)
-        gradient.store(p * (dp - product), at: 0)
     }
 }
 

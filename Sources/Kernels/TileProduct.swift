@@ -17,18 +17,25 @@ func multiplyTiles(
         m == result.rows && k == right.rows && right.columns == result.columns && m & 3 == 0
             && result.columns & (laneCount - 1) == 0,
         "a product of tiles of unlike sizes")
-    let steps = leftOperand == .asIs ? (row: left.stride, inner: 1) : (row: 1, inner: left.stride)
+    if leftOperand == .asIs {
+        multiplyTiles(left.base, (row: left.stride, inner: 1), right, into: result, inner: k, adds: adds)
+    } else {
+        multiplyTiles(left.base, (row: 1, inner: left.stride), right, into: result, inner: k, adds: adds)
+    }
+}
+
+@inline(__always)
+private func multiplyTiles(
+    _ left: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: MatrixView, into result: MatrixView,
+    inner: Int, adds: Bool
+) {
     var column = 0
     while column &+ 2 &* laneCount <= result.columns {
-        multiplyPanel(
-            left.base, steps, right.base + column, right.stride, result.base + column, result.stride, rows: m, inner: k,
-            adds: adds, TwoVectors.self)
+        multiplyPanel(left, step, right, into: result, column, inner: inner, adds: adds, TwoVectors.self)
         column &+= 2 &* laneCount
     }
     if column < result.columns {
-        multiplyPanel(
-            left.base, steps, right.base + column, right.stride, result.base + column, result.stride, rows: m, inner: k,
-            adds: adds, OneVector.self)
+        multiplyPanel(left, step, right, into: result, column, inner: inner, adds: adds, OneVector.self)
     }
 }
 
@@ -81,40 +88,42 @@ private struct TwoVectors: RowPart {
     }
 }
 
-/// All rows of the result for as many columns as a `Part` has: eight rows at a time in registers, then four.
+/// All rows of the result for as many columns from `column` as a `Part` has: eight rows at a time in registers, then four.
 @inline(__always)
 private func multiplyPanel<Part: RowPart>(
-    _ left: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
-    _ rightStride: Int, _ result: UnsafeMutablePointer<Float>, _ resultStride: Int, rows: Int, inner: Int, adds: Bool,
-    _: Part.Type
+    _ left: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: MatrixView, into result: MatrixView,
+    _ column: Int, inner: Int, adds: Bool, _: Part.Type
 ) {
+    let (rightStride, stride) = (right.stride, result.stride)
     var row = 0
-    while row &+ 8 <= rows {
-        let target = result + row &* resultStride
-        var upper = FourRows<Part>(target, resultStride, loaded: adds)
-        var lower = FourRows<Part>(target + 4 &* resultStride, resultStride, loaded: adds)
-        var (x, y) = (left + row &* step.row, right)
+    while row &+ 8 <= result.rows {
+        let target = result.base + row &* stride + column
+        var upper = FourRows<Part>(target, stride, loaded: adds)
+        var lower = FourRows<Part>(target + 4 &* stride, stride, loaded: adds)
+        var (x, y) = (left + row &* step.row, right.base + column)
+        var z = x + 4 &* step.row
         for _ in 0..<inner {
             let part = Part.load(y)
             upper.add(x, step.row, part)
-            lower.add(x + 4 &* step.row, step.row, part)
+            lower.add(z, step.row, part)
             x += step.inner
+            z += step.inner
             y += rightStride
         }
-        upper.store(target, resultStride)
-        lower.store(target + 4 &* resultStride, resultStride)
+        upper.store(target, stride)
+        lower.store(target + 4 &* stride, stride)
         row &+= 8
     }
-    if row < rows {
-        let target = result + row &* resultStride
-        var part = FourRows<Part>(target, resultStride, loaded: adds)
-        var (x, y) = (left + row &* step.row, right)
+    if row < result.rows {
+        let target = result.base + row &* stride + column
+        var part = FourRows<Part>(target, stride, loaded: adds)
+        var (x, y) = (left + row &* step.row, right.base + column)
         for _ in 0..<inner {
             part.add(x, step.row, Part.load(y))
             x += step.inner
             y += rightStride
         }
-        part.store(target, resultStride)
+        part.store(target, stride)
     }
 }
 
