@@ -5,7 +5,8 @@ import LinearAlgebra
 ///
 /// Each attention head of each sequence is computed by itself in tiles that stay in the processor's caches. Probabilities are
 /// not stored for the backward pass but computed anew from each row's maximum and sum (Dao et al. 2022, section 3.1). Scores
-/// are held transposed, keys in rows and queries in lanes, so that sums over keys are sums of vectors.
+/// are held transposed, keys in rows and queries in lanes, so that sums over keys are sums of vectors. Nothing but the
+/// sequence itself and its place in the shard takes part in its bits.
 public struct Attention: Sendable {
     let headCount: Int
     let headSize: Int
@@ -29,35 +30,64 @@ public struct Attention: Sendable {
     /// `context = dropout(softmax(query · keyᵀ / √headSize)) · value` for every sequence and attention head.
     ///
     /// - Parameters:
-    ///   - projections: [tokens of the shard, 3 · hiddenSize]: query, key and value side by side, biases added.
+    ///   - projections: [tokens of the shard, 3 · hiddenSize]: query, key and value side by side.
+    ///   - bias: [3 · hiddenSize], to be added to each row of the projections.
     ///   - sequenceOffsets: the shard's boundaries; the first names the row that `projections` begins with.
     ///   - statistics: `statisticsCount` elements; overwritten by what the backward pass needs of the softmax.
     ///   - context: [tokens of the shard, hiddenSize]; overwritten.
-    ///   - scratch: memory for one attention head of one sequence.
+    ///   - scratch: memory for some attention heads of one sequence.
     public func forward(
-        _ projections: MatrixView, sequenceOffsets: ArraySlice<Int>, statistics: VectorView, into context: MatrixView,
-        scratch: GrowingBuffer
+        _ projections: MatrixView, bias: VectorView, sequenceOffsets: ArraySlice<Int>, statistics: VectorView,
+        into context: MatrixView, scratch: GrowingBuffer
     ) {
-        forEachHead(projections, context, sequenceOffsets, statistics) { head in
-            let tiles = AttentionForwardTiles(length: head.rows.count, headSize: headSize, scratch)
-            copyPadded(head.key, into: tiles.key)
-            copyPadded(head.value, into: tiles.value)
-            tiles.queries.fill(head.query)
-            let (length, keys) = (head.rows.count, tiles.key.columns(0..<headSize))
-            for panel in panels(of: tiles.key.rows) {
-                let scores = tiles.scores.columns(0..<panel.count)
-                multiplyTiles(
-                    keys.rows(0..<scores.rows), .asIs, tiles.queries.transposed.columns(panel), into: scores)
-                softmaxColumns(
-                    scores, keyCount: length, statistics: head.statistics.columns(panel), dropout, slice: head.index,
-                    firstRow: head.rows.lowerBound, firstColumn: panel.lowerBound)
-                let rows = panel.clamped(to: 0..<length)
-                let own = tiles.context.rows(0..<wholeQuads(rows.count))
-                multiplyTiles(
-                    scores.rows(0..<length).columns(0..<own.rows), .transposed, tiles.value.rows(0..<length), into: own)
-                let inverse = head.statistics.row(1).base + panel.lowerBound
-                copyBack(own, into: head.context.rows(rows)) { inverse[$0] * dropout.scale }
+        requireSizes(projections, bias, context)
+        forEachSequence(sequenceOffsets, statistics) { rows, statistics in
+            let group = AttentionGroup(length: rows.count, headSize, of: headCount)
+            let tiles = AttentionForwardTiles(group, scratch)
+            for heads in group.ranges(of: headCount) {
+                let (query, key, value) = parts(of: projections.rows(rows), bias, heads)
+                group.pack(query.rows, query.vector, times: group.scale, into: tiles.query)
+                group.pack(key.rows, key.vector, into: tiles.key)
+                group.pack(value.rows, value.vector, into: tiles.value)
+                for head in heads {
+                    forward(
+                        head, rows, group.rows(head - heads.lowerBound), tiles,
+                        statistics.rows(2 * head..<2 * head + 2),
+                        into: context.rows(rows).columns(columns(head..<head + 1)))
+                }
             }
+        }
+    }
+
+    /// One attention head of one sequence.
+    ///
+    /// - Parameters:
+    ///   - rows: of the sequence within the shard.
+    ///   - own: rows of the tiles that are the head's.
+    private func forward(
+        _ head: Int, _ rows: Range<Int>, _ own: Range<Int>, _ tiles: AttentionForwardTiles, _ statistics: MatrixView,
+        into context: MatrixView
+    ) {
+        let (key, value, length) = (tiles.key.rows(own), tiles.value.rows(own), rows.count)
+        transpose(tiles.query.rows(own), times: AttentionGroup.logarithm, into: tiles.queryTransposed)
+        var first = 0
+        while first < length {
+            let panel = first..<min(first + attentionPanel, own.count)
+            let scores = tiles.scores.columns(0..<panel.count)
+            multiplyTiles(
+                key.rows(0..<scores.rows).columns(0..<headSize), .asIs,
+                tiles.queryTransposed.rows(0..<headSize).columns(panel), into: scores)
+            softmaxColumns(
+                scores, keyCount: length, statistics: statistics.columns(panel), dropout, slice: head,
+                firstRow: rows.lowerBound, firstColumn: first)
+            let queries = panel.clamped(to: 0..<length)
+            let result = tiles.context.rows(0..<wholeQuads(queries.count))
+            multiplyTiles(
+                scores.rows(0..<length).columns(0..<result.rows), .transposed, value.rows(0..<length), into: result)
+            copyRows(
+                result, times: dropout.scale, statistics.row(1).slice(panel).slice(0..<queries.count),
+                into: context.rows(queries))
+            first += attentionPanel
         }
     }
 
@@ -65,113 +95,126 @@ public struct Attention: Sendable {
     ///
     /// - Parameters:
     ///   - dContext: [tokens of the shard, hiddenSize].
-    ///   - context, projections, statistics: as in and behind the forward pass.
+    ///   - context, projections, bias, statistics: as in and behind the forward pass.
     ///   - dProjections: [tokens of the shard, 3 · hiddenSize]; overwritten.
+    ///   - dBias: [3 · hiddenSize]; overwritten by the sum of the rows of `dProjections`.
     public func backward(
-        _ dContext: MatrixView, context: MatrixView, projections: MatrixView, sequenceOffsets: ArraySlice<Int>,
-        statistics: VectorView, into dProjections: MatrixView, scratch: GrowingBuffer
+        _ dContext: MatrixView, context: MatrixView, projections: MatrixView, bias: VectorView,
+        sequenceOffsets: ArraySlice<Int>, statistics: VectorView, into dProjections: MatrixView, dBias: VectorView,
+        scratch: GrowingBuffer
     ) {
-        require(
-            dProjections.rows == projections.rows && dProjections.columns == projections.columns
-                && dContext.rows == context.rows && dContext.columns == context.columns,
-            "the gradient of an attention of unlike sizes")
-        forEachHead(projections, context, sequenceOffsets, statistics) { head in
-            let dHeadContext = dContext.rows(head.rows).columns(head.columns)
-            let gradient = part(of: dProjections, head.rows, head.index)
-            let tiles = AttentionBackwardTiles(length: head.rows.count, headSize: headSize, scratch)
-            copyPadded(head.key, into: tiles.key)
-            copyPadded(head.value, into: tiles.value)
-            tiles.queries.fill(head.query)
-            tiles.dContext.fill(dHeadContext, times: dropout.scale)
-            rowProducts(dHeadContext, head.context, into: tiles.products)
-            let length = head.rows.count
-            for first in stride(from: 0, to: length, by: AttentionBackwardTiles.blockSize) {
-                let block = first..<min(first + AttentionBackwardTiles.blockSize, length)
-                backward(head, block, tiles)
-                let rows = 0..<wholeQuads(block.count)
-                multiplyTiles(
-                    tiles.kept.rows(rows).columns(0..<length), .asIs, tiles.dContext.padded.rows(0..<length),
-                    into: tiles.result.rows(rows))
-                copyBack(tiles.result, into: gradient.value.rows(block))
-                multiplyTiles(
-                    tiles.dScores.rows(rows).columns(0..<length), .asIs, tiles.queries.padded.rows(0..<length),
-                    into: tiles.result.rows(rows))
-                copyBack(tiles.result, into: gradient.key.rows(block))
-                multiplyTiles(
-                    tiles.dScores.rows(0..<block.count).columns(0..<tiles.dQuery.rows), .transposed,
-                    tiles.key.rows(block), into: tiles.dQuery, adds: first > 0)
+        requireSizes(projections, bias, context)
+        requireSizes(dProjections, dBias, dContext)
+        require(dContext.rows == context.rows, "the gradient of an attention of unlike sizes")
+        dBias.fill(0)
+        forEachSequence(sequenceOffsets, statistics) { rows, statistics in
+            let group = AttentionGroup(length: rows.count, headSize, of: headCount)
+            let tiles = AttentionBackwardTiles(group, scratch)
+            for heads in group.ranges(of: headCount) {
+                let (query, key, value) = parts(of: projections.rows(rows), bias, heads)
+                let gradient = dContext.rows(rows).columns(columns(heads))
+                group.pack(query.rows, query.vector, times: group.scale, into: tiles.query)
+                group.pack(key.rows, key.vector, into: tiles.key)
+                group.pack(value.rows, value.vector, into: tiles.value)
+                group.pack(gradient, times: dropout.scale, into: tiles.dContext)
+                group.rowProducts(gradient, context.rows(rows).columns(columns(heads)), into: tiles.products)
+                for head in heads {
+                    backward(
+                        head, rows, tiles.head(head - heads.lowerBound, group), tiles,
+                        statistics.rows(2 * head..<2 * head + 2),
+                        into: parts(of: dProjections.rows(rows), dBias, head..<head + 1))
+                }
             }
-            copyBack(tiles.dQuery, into: gradient.query) { _ in tiles.queries.scale }
         }
-    }
-
-    /// The probabilities behind the dropout and the gradient of the scores for some keys and all queries.
-    private func backward(_ head: Head, _ block: Range<Int>, _ tiles: AttentionBackwardTiles) {
-        let own = block.lowerBound..<block.lowerBound + wholeQuads(block.count)
-        for panel in panels(of: tiles.key.rows) {
-            let kept = tiles.kept.rows(0..<own.count).columns(panel)
-            let dScores = tiles.dScores.rows(0..<own.count).columns(panel)
-            multiplyTiles(
-                tiles.key.rows(own).columns(0..<headSize), .asIs, tiles.queries.transposed.columns(panel), into: kept)
-            multiplyTiles(
-                tiles.value.rows(own).columns(0..<headSize), .asIs, tiles.dContext.transposed.columns(panel),
-                into: dScores)
-            softmaxColumnsBackward(
-                kept, dScores, statistics: head.statistics.columns(panel), products: tiles.products.slice(panel),
-                dropout, slice: head.index, firstRow: head.rows.lowerBound + block.lowerBound,
-                firstColumn: panel.lowerBound)
-        }
-    }
-
-    /// Whole pieces of queries, as many at a time as a tile has columns.
-    private func panels(of count: Int) -> some Sequence<Range<Int>> {
-        stride(from: 0, to: count, by: attentionPanel).lazy.map { $0..<min($0 + attentionPanel, count) }
     }
 
     /// One attention head of one sequence.
-    private struct Head {
-        let index: Int
-        let rows: Range<Int>
-        let columns: Range<Int>
-        let query, key, value, context: MatrixView
-        /// Two rows: for each query the largest score, and the inverse of the sum of the powers.
-        let statistics: MatrixView
+    private func backward(
+        _ head: Int, _ rows: Range<Int>, _ own: AttentionBackwardTiles.Head, _ tiles: AttentionBackwardTiles,
+        _ statistics: MatrixView, into gradient: (query: BiasedRows, key: BiasedRows, value: BiasedRows)
+    ) {
+        let length = rows.count
+        transpose(own.query, times: AttentionGroup.logarithm, into: tiles.queryTransposed)
+        transpose(own.dContext, times: 1, into: tiles.dContextTransposed)
+        var first = 0
+        while first < length {
+            let block = first..<min(first + AttentionBackwardTiles.blockSize, length)
+            let quads = 0..<wholeQuads(block.count)
+            scoresBackward(
+                head, first..<first + quads.count, own, tiles, statistics, firstRow: rows.lowerBound + first)
+            let (kept, dScores) = (tiles.kept.rows(quads), tiles.dScores.rows(quads))
+            let result = tiles.result.rows(quads)
+            multiplyTiles(kept.columns(0..<length), .asIs, own.dContext.rows(0..<length), into: result)
+            copyBack(result, into: gradient.value, block)
+            multiplyTiles(dScores.columns(0..<length), .asIs, own.query.rows(0..<length), into: result)
+            copyBack(result, into: gradient.key, block)
+            multiplyTiles(
+                dScores.rows(0..<block.count).columns(0..<tiles.dQuery.rows), .transposed, own.key.rows(block),
+                into: tiles.dQuery, adds: first > 0)
+            first += AttentionBackwardTiles.blockSize
+        }
+        copyBack(tiles.dQuery, times: 1 / Float(headSize).squareRoot(), into: gradient.query, 0..<length)
     }
 
-    @inline(__always)
-    private func forEachHead(
-        _ projections: MatrixView, _ context: MatrixView, _ sequenceOffsets: ArraySlice<Int>, _ statistics: VectorView,
-        _ body: (Head) -> Void
+    /// The probabilities behind the dropout and the gradient of the scores for some keys and all queries.
+    private func scoresBackward(
+        _ head: Int, _ keys: Range<Int>, _ own: AttentionBackwardTiles.Head, _ tiles: AttentionBackwardTiles,
+        _ statistics: MatrixView, firstRow: Int
     ) {
+        let (key, value) = (own.key.rows(keys).columns(0..<headSize), own.value.rows(keys).columns(0..<headSize))
+        var first = 0
+        while first < statistics.columns {
+            let panel = first..<min(first + attentionPanel, statistics.columns)
+            let kept = tiles.kept.rows(0..<keys.count).columns(panel)
+            let dScores = tiles.dScores.rows(0..<keys.count).columns(panel)
+            multiplyTiles(key, .asIs, tiles.queryTransposed.rows(0..<headSize).columns(panel), into: kept)
+            multiplyTiles(value, .asIs, tiles.dContextTransposed.rows(0..<headSize).columns(panel), into: dScores)
+            softmaxColumnsBackward(
+                kept, dScores, statistics: statistics.columns(panel), products: own.products.slice(panel), dropout,
+                slice: head, firstRow: firstRow, firstColumn: first)
+            first += attentionPanel
+        }
+    }
+
+    private func requireSizes(_ projections: MatrixView, _ bias: VectorView, _ context: MatrixView) {
         require(
-            projections.columns == 3 * headCount * headSize && context.columns == headCount * headSize
-                && context.rows == projections.rows, "an attention of unlike sizes")
+            projections.columns == 3 * headCount * headSize && bias.count == projections.columns
+                && context.columns == headCount * headSize && context.rows == projections.rows,
+            "an attention of unlike sizes")
+    }
+
+    /// Calls `body` with the rows of each sequence within the shard and two rows of statistics for each attention head: the
+    /// largest score of each query, and the inverse of the sum of its powers.
+    @inline(__always)
+    private func forEachSequence(
+        _ sequenceOffsets: ArraySlice<Int>, _ statistics: VectorView, _ body: (Range<Int>, MatrixView) -> Void
+    ) {
         let first = sequenceOffsets.first ?? 0
         var position = 0
-        for (start, end) in zip(sequenceOffsets, sequenceOffsets.dropFirst()) {
-            let (rows, width) = (start - first..<end - first, wholePieces(end - start))
-            for index in 0..<headCount {
-                let (query, key, value) = part(of: projections, rows, index)
-                let columns = index * headSize..<(index + 1) * headSize
-                body(
-                    Head(
-                        index: index, rows: rows, columns: columns, query: query, key: key, value: value,
-                        context: context.rows(rows).columns(columns),
-                        statistics: statistics.slice(position..<position + 2 * width).matrix(rows: 2, columns: width)))
-                position += 2 * width
-            }
+        for (start, end) in zip(sequenceOffsets, sequenceOffsets.dropFirst()) where end > start {
+            let width = wholePieces(end - start)
+            let count = 2 * headCount * width
+            body(
+                start - first..<end - first,
+                statistics.slice(position..<position + count).matrix(rows: 2 * headCount, columns: width))
+            position += count
         }
     }
 
-    /// The query, key and value columns of one attention head.
-    private func part(
-        of projections: MatrixView, _ rows: Range<Int>, _ index: Int
-    ) -> (query: MatrixView, key: MatrixView, value: MatrixView) {
-        let (sequence, hiddenSize) = (projections.rows(rows), headCount * headSize)
-        func columns(_ third: Int) -> MatrixView {
-            let start = third * hiddenSize + index * headSize
-            return sequence.columns(start..<start + headSize)
+    /// The hidden columns of some attention heads.
+    private func columns(_ heads: Range<Int>) -> Range<Int> {
+        heads.lowerBound * headSize..<heads.upperBound * headSize
+    }
+
+    /// The query, key and value columns of some attention heads, with their biases or the gradients of these.
+    private func parts(
+        of projections: MatrixView, _ bias: VectorView, _ heads: Range<Int>
+    ) -> (query: BiasedRows, key: BiasedRows, value: BiasedRows) {
+        let (own, hiddenSize) = (columns(heads), headCount * headSize)
+        func part(_ third: Int) -> BiasedRows {
+            let columns = own.lowerBound + third * hiddenSize..<own.upperBound + third * hiddenSize
+            return (projections.columns(columns), bias.slice(columns))
         }
-        return (columns(0), columns(1), columns(2))
+        return (part(0), part(1), part(2))
     }
 }

@@ -3,116 +3,179 @@ import LinearAlgebra
 /// How many queries the tiles of scores have in their columns.
 let attentionPanel = 2 * laneCount
 
+/// Rows and the vector that belongs to each of them.
+typealias BiasedRows = (rows: MatrixView, vector: VectorView)
+
 /// The least multiple of 4 that is no less than `count`: small products compute four rows at a time.
 @inline(__always)
 func wholeQuads(_ count: Int) -> Int { (count &+ 3) & ~3 }
 
-/// Rows of one attention head, padded with zeros to whole pieces, and the same transposed.
-struct TransposedTile {
-    /// [whole pieces of the length, whole pieces of the head size].
-    let padded: MatrixView
-    private let whole: MatrixView
-    private let factor: Float
-    private let headSize: Int
+/// Attention heads of one sequence that are fetched together, so that memory is read in runs longer than the few columns
+/// of one. Their tiles lie below each other, padded with zeros to whole pieces.
+struct AttentionGroup {
+    /// Elements of a matrix of the group, about: a few of them fit the second cache beside the tiles of scores.
+    private static let elements = 1 << 14
+    /// log₂ e: scores are exponents of 2.
+    static let logarithm: Float = 1.442_695_04
 
-    /// - Parameter factor: of the transposed form over the padded one.
-    init(_ space: inout ScratchSpace, length: Int, headSize: Int, factor: Float) {
-        padded = space.matrix(rows: wholePieces(length), columns: wholePieces(headSize))
-        whole = space.matrix(rows: wholePieces(headSize), columns: wholePieces(length))
-        self.factor = factor
+    let length: Int
+    let headSize: Int
+    let headCount: Int
+
+    init(length: Int, _ headSize: Int, of allHeads: Int) {
+        self.length = length
         self.headSize = headSize
+        headCount = min(max(Self.elements / (length * headSize), 1), allHeads)
     }
 
-    static func count(length: Int, headSize: Int) -> Int {
-        ScratchSpace.count(rows: wholePieces(length), columns: headSize)
-            + ScratchSpace.count(rows: wholePieces(headSize), columns: length)
+    /// 1/√headSize.
+    var scale: Float { 1 / Float(headSize).squareRoot() }
+    /// Rows and columns of the tile of one head.
+    var tile: (rows: Int, columns: Int) { (wholePieces(length), wholePieces(headSize)) }
+
+    func ranges(of allHeads: Int) -> some Sequence<Range<Int>> {
+        stride(from: 0, to: allHeads, by: headCount).lazy.map { $0..<min($0 + headCount, allHeads) }
     }
 
-    /// [headSize, whole pieces of the length].
-    var transposed: MatrixView { whole.rows(0..<headSize) }
+    /// The rows of the tile of the group's head `index`.
+    func rows(_ index: Int) -> Range<Int> { index * tile.rows..<(index + 1) * tile.rows }
 
-    func fill(_ source: MatrixView, times scale: Float) {
-        copyPadded(source, times: scale, into: padded)
-        transpose(padded, times: factor, into: whole)
+    /// `tiles = factor · (rows + bias)`, head by head, zero beyond the length and the head size.
+    ///
+    /// - Parameters:
+    ///   - rows: [length, heads · headSize].
+    ///   - bias: [heads · headSize]; nil adds nothing.
+    ///   - tiles: [heads · rows of a tile, columns of a tile].
+    func pack(_ rows: MatrixView, _ bias: VectorView? = nil, times factor: Float = 1, into tiles: MatrixView) {
+        let (lanes, tile) = (Lanes(repeating: factor), tile)
+        let heads = rows.columns / headSize
+        require(
+            rows.rows == length && heads * tile.rows <= tiles.rows && tiles.columns == tile.columns
+                && (bias?.count ?? rows.columns) == rows.columns, "tiles of unlike sizes")
+        for row in 0..<length {
+            for head in 0..<heads {
+                let from = rows.base + row &* rows.stride + head &* headSize
+                let to = tiles.base + (head &* tile.rows &+ row) &* tiles.stride
+                if let bias {
+                    let vector = bias.base + head &* headSize
+                    forEachPiece(of: headSize) { offset, count in
+                        to.store((from.piece(offset, count) + vector.piece(offset, count)) * lanes, at: offset)
+                    }
+                } else {
+                    forEachPiece(of: headSize) { offset, count in
+                        to.store(from.piece(offset, count) * lanes, at: offset)
+                    }
+                }
+            }
+        }
+        for head in 0..<heads {
+            for row in length..<tile.rows { tiles.row(head * tile.rows + row).fill(0) }
+        }
+    }
+
+    /// `products[head · rows of a tile + row] = Σ left · right` over the columns of the head.
+    ///
+    /// - Parameters:
+    ///   - left, right: [length, heads · headSize].
+    func rowProducts(_ left: MatrixView, _ right: MatrixView, into products: VectorView) {
+        let (heads, tileRows) = (left.columns / headSize, tile.rows)
+        require(
+            left.rows == length && right.rows == length && left.columns == right.columns
+                && heads * tileRows <= products.count, "products of rows of unlike sizes")
+        for row in 0..<length {
+            for head in 0..<heads {
+                let x = left.base + row &* left.stride + head &* headSize
+                let y = right.base + row &* right.stride + head &* headSize
+                var sum = Lanes(repeating: 0)
+                forEachPiece(of: headSize) { offset, count in
+                    sum = sum.addingProduct(x.piece(offset, count), y.piece(offset, count))
+                }
+                products.base[head &* tileRows &+ row] = sum.total
+            }
+        }
     }
 }
 
-/// The queries of one attention head: padded they are divided by √headSize, as the gradient of the keys needs them;
-/// transposed they are also multiplied by log₂ e, so that scores are exponents of 2.
-struct QueryTile {
-    private let tile: TransposedTile
-    let scale: Float
-
-    init(_ space: inout ScratchSpace, length: Int, headSize: Int) {
-        tile = TransposedTile(&space, length: length, headSize: headSize, factor: 1.442_695_04)
-        scale = 1 / Float(headSize).squareRoot()
-    }
-
-    var padded: MatrixView { tile.padded }
-    var transposed: MatrixView { tile.transposed }
-
-    func fill(_ query: MatrixView) { tile.fill(query, times: scale) }
-}
-
-/// Memory for the forward pass of one attention head of one sequence.
+/// Memory for the forward pass of a group of attention heads.
 struct AttentionForwardTiles {
-    let key, value: MatrixView
-    let queries: QueryTile
+    /// One tile of each head.
+    let query, key, value: MatrixView
+    /// [head size, queries].
+    let queryTransposed: MatrixView
     /// [keys, queries of a panel].
     let scores: MatrixView
     /// [queries of a panel, head size].
     let context: MatrixView
 
-    init(length: Int, headSize: Int, _ scratch: GrowingBuffer) {
-        let (rows, columns) = (wholePieces(length), wholePieces(headSize))
-        var space = ScratchSpace(
-            scratch.vector(
-                2 * ScratchSpace.count(rows: rows, columns: columns)
-                    + TransposedTile.count(length: length, headSize: headSize)
-                    + ScratchSpace.count(rows: rows, columns: attentionPanel)
-                    + ScratchSpace.count(rows: attentionPanel, columns: columns)))
-        key = space.matrix(rows: rows, columns: columns)
-        value = space.matrix(rows: rows, columns: columns)
-        queries = QueryTile(&space, length: length, headSize: headSize)
-        scores = space.matrix(rows: wholeQuads(length), columns: attentionPanel)
+    init(_ group: AttentionGroup, _ scratch: GrowingBuffer) {
+        var measured = ScratchSpace()
+        _ = Self(group, &measured)
+        var space = ScratchSpace(scratch.vector(measured.count))
+        self.init(group, &space)
+    }
+
+    private init(_ group: AttentionGroup, _ space: inout ScratchSpace) {
+        let (rows, columns) = group.tile
+        query = space.matrix(rows: group.headCount * rows, columns: columns)
+        key = space.matrix(rows: group.headCount * rows, columns: columns)
+        value = space.matrix(rows: group.headCount * rows, columns: columns)
+        queryTransposed = space.matrix(rows: columns, columns: rows)
+        scores = space.matrix(rows: wholeQuads(group.length), columns: attentionPanel)
         context = space.matrix(rows: attentionPanel, columns: columns)
     }
 }
 
-/// Memory for the backward pass of one attention head of one sequence.
+/// Memory for the backward pass of a group of attention heads.
 struct AttentionBackwardTiles {
     /// How many keys are worked on at a time: their gradients of scores stay in the nearest cache.
     static let blockSize = 64
 
-    let key, value: MatrixView
-    let queries: QueryTile
-    let dContext: TransposedTile
+    /// One tile of each head.
+    let query, key, value, dContext: MatrixView
+    /// For each query of each head the product of its context and that's gradient.
+    let products: VectorView
+    /// [head size, queries].
+    let queryTransposed, dContextTransposed: MatrixView
     /// [keys of a block, queries]: probabilities behind the dropout; gradients of scores.
     let kept, dScores: MatrixView
     /// [keys of a block, head size].
     let result: MatrixView
     /// [queries, head size].
     let dQuery: MatrixView
-    /// For each query the product of its context and that's gradient.
-    let products: VectorView
 
-    init(length: Int, headSize: Int, _ scratch: GrowingBuffer) {
-        let (rows, columns) = (wholePieces(length), wholePieces(headSize))
+    /// The tiles of one head.
+    struct Head {
+        let query, key, value, dContext: MatrixView
+        let products: VectorView
+    }
+
+    func head(_ index: Int, _ group: AttentionGroup) -> Head {
+        let rows = group.rows(index)
+        return Head(
+            query: query.rows(rows), key: key.rows(rows), value: value.rows(rows), dContext: dContext.rows(rows),
+            products: products.slice(rows))
+    }
+
+    init(_ group: AttentionGroup, _ scratch: GrowingBuffer) {
+        var measured = ScratchSpace()
+        _ = Self(group, &measured)
+        var space = ScratchSpace(scratch.vector(measured.count))
+        self.init(group, &space)
+    }
+
+    private init(_ group: AttentionGroup, _ space: inout ScratchSpace) {
+        let (rows, columns) = group.tile
         let block = min(Self.blockSize, rows)
-        var space = ScratchSpace(
-            scratch.vector(
-                3 * ScratchSpace.count(rows: rows, columns: columns)
-                    + 2 * TransposedTile.count(length: length, headSize: headSize)
-                    + 2 * ScratchSpace.count(rows: block, columns: rows)
-                    + ScratchSpace.count(rows: block, columns: columns) + ScratchSpace.count(rows: 1, columns: rows)))
-        key = space.matrix(rows: rows, columns: columns)
-        value = space.matrix(rows: rows, columns: columns)
-        queries = QueryTile(&space, length: length, headSize: headSize)
-        dContext = TransposedTile(&space, length: length, headSize: headSize, factor: 1)
+        query = space.matrix(rows: group.headCount * rows, columns: columns)
+        key = space.matrix(rows: group.headCount * rows, columns: columns)
+        value = space.matrix(rows: group.headCount * rows, columns: columns)
+        dContext = space.matrix(rows: group.headCount * rows, columns: columns)
+        products = space.matrix(rows: 1, columns: group.headCount * rows).row(0)
+        queryTransposed = space.matrix(rows: columns, columns: rows)
+        dContextTransposed = space.matrix(rows: columns, columns: rows)
         kept = space.matrix(rows: block, columns: rows)
         dScores = space.matrix(rows: block, columns: rows)
         result = space.matrix(rows: block, columns: columns)
-        dQuery = space.matrix(rows: wholeQuads(length), columns: columns)
-        products = space.matrix(rows: 1, columns: rows).row(0)
+        dQuery = space.matrix(rows: wholeQuads(group.length), columns: columns)
     }
 }

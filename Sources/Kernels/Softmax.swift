@@ -92,18 +92,3 @@ func softmaxColumnsBackward(
         }
     }
 }
-
-/// `products[row] = Σ left[row] · right[row]`, for each row; `products` may have more elements.
-func rowProducts(_ left: MatrixView, _ right: MatrixView, into products: VectorView) {
-    require(
-        left.rows == right.rows && left.columns == right.columns && products.count >= left.rows,
-        "products of rows of unlike sizes")
-    for row in 0..<left.rows {
-        let (x, y) = (left.base + row &* left.stride, right.base + row &* right.stride)
-        var sum = Lanes(repeating: 0)
-        forEachPiece(of: left.columns) { offset, count in
-            sum = sum.addingProduct(x.piece(offset, count), y.piece(offset, count))
-        }
-        products.base[row] = sum.total
-    }
-}

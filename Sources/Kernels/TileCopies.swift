@@ -6,47 +6,64 @@ func wholePieces(_ count: Int) -> Int { (count &+ laneCount &- 1) & ~(laneCount 
 
 /// Takes matrices one after the other from scratch memory.
 struct ScratchSpace {
-    private var rest: VectorView
+    private let base: UnsafeMutablePointer<Float>
+    private let capacity: Int
+    /// How many elements were taken.
+    private(set) var count = 0
 
-    init(_ memory: VectorView) { rest = memory }
+    init(_ memory: VectorView) {
+        base = memory.base
+        capacity = memory.count
+    }
 
-    /// How many elements `matrix` takes.
-    static func count(rows: Int, columns: Int) -> Int { rows * stride(columns) }
+    /// No memory at all, only to learn how much would be taken: what is taken from it must not be used.
+    init() {
+        base = UnsafeMutablePointer(bitPattern: 64)!
+        capacity = .max
+    }
 
     /// A matrix whose rows begin an odd number of cache lines apart, so that a walk down a column meets all sets of a cache.
     mutating func matrix(rows: Int, columns: Int) -> MatrixView {
-        let stride = Self.stride(columns)
-        let own = rest.slice(0..<rows * stride)
-        rest = rest.slice(rows * stride..<rest.count)
-        return MatrixView(own.base, rows: rows, columns: columns, stride: stride)
+        let stride = (wholePieces(columns) / laneCount | 1) * laneCount
+        let start = count
+        count += rows * stride
+        require(count <= capacity, "scratch memory of \(capacity) elements where \(count) are taken")
+        return MatrixView(base + start, rows: rows, columns: columns, stride: stride)
     }
-
-    private static func stride(_ columns: Int) -> Int { (wholePieces(columns) / laneCount | 1) * laneCount }
 }
 
-/// `target = factor · source`, with zeros in the rows and columns that `target` has beyond `source`; it ends in whole pieces.
-func copyPadded(_ source: MatrixView, times factor: Float = 1, into target: MatrixView) {
+/// `target[row] = scale · factors[row] · source[row]` for the rows and columns that `target` has; `source` has whole pieces.
+func copyRows(_ source: MatrixView, times scale: Float, _ factors: VectorView, into target: MatrixView) {
     require(
-        target.rows >= source.rows && target.columns == wholePieces(source.columns), "a padded copy of unlike sizes")
-    let lanes = Lanes(repeating: factor)
-    for row in 0..<source.rows {
-        let (from, to) = (source.base + row &* source.stride, target.base + row &* target.stride)
-        forEachPiece(of: source.columns) { offset, count in to.store(from.piece(offset, count) * lanes, at: offset) }
-    }
-    for row in source.rows..<target.rows { target.row(row).fill(0) }
-}
-
-/// `target[row] = factor[row] · source[row]` for the rows and columns that `target` has; `source` ends in whole pieces.
-@inline(__always)
-func copyBack(_ source: MatrixView, into target: MatrixView, _ factor: (_ row: Int) -> Float = { _ in 1 }) {
-    require(
-        source.rows >= target.rows && source.columns == wholePieces(target.columns), "a copy back of unlike sizes")
+        source.rows >= target.rows && factors.count == target.rows && source.columns == wholePieces(target.columns),
+        "a copy of rows of unlike sizes")
     for row in 0..<target.rows {
         let (from, to) = (source.base + row &* source.stride, target.base + row &* target.stride)
-        let lanes = Lanes(repeating: factor(row))
+        let lanes = Lanes(repeating: factors.base[row] * scale)
         forEachPiece(of: target.columns) { offset, count in
             to.storePiece(from.lanes(at: offset) * lanes, offset, count)
         }
+    }
+}
+
+/// `target = scale · source` for the rows `range` of the target, which are added to its vector one after the other.
+func copyBack(_ source: MatrixView, times scale: Float = 1, into target: BiasedRows, _ range: Range<Int>) {
+    let (rows, sum) = (target.rows.rows(range), target.vector)
+    require(
+        source.rows >= rows.rows && source.columns == wholePieces(rows.columns) && sum.count == rows.columns,
+        "a copy back of unlike sizes")
+    let lanes = Lanes(repeating: scale)
+    forEachPiece(of: rows.columns) { offset, count in
+        var total = sum.base.piece(offset, count)
+        var (from, to) = (source.base, rows.base)
+        for _ in 0..<rows.rows {
+            let value = from.lanes(at: offset) * lanes
+            to.storePiece(value, offset, count)
+            total += value
+            from += source.stride
+            to += rows.stride
+        }
+        sum.base.storePiece(total, offset, count)
     }
 }
 

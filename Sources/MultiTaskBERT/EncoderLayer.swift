@@ -24,12 +24,10 @@ struct EncoderLayer {
         product(input, parameters.projections, into: saved.projections)
         work.profile.measure(.attention) {
             for shard in batch.shards {
-                let projections = saved.projections.rows(shard.tokens)
-                addBias(vectors.projectionBias, to: projections)
                 attention(shard).forward(
-                    projections, sequenceOffsets: batch.boundaries(shard),
-                    statistics: statistics(shard, batch, saved), into: saved.context.rows(shard.tokens),
-                    scratch: work.attention)
+                    saved.projections.rows(shard.tokens), bias: vectors.projectionBias,
+                    sequenceOffsets: batch.boundaries(shard), statistics: statistics(shard, batch, saved),
+                    into: saved.context.rows(shard.tokens), scratch: work.attention)
             }
         }
         product(saved.context, parameters.attention, into: saved.attentionNormalized)
@@ -119,10 +117,10 @@ struct EncoderLayer {
                 let rows = shard.tokens
                 attention(shard).backward(
                     work.context.rows(rows), context: saved.context.rows(rows),
-                    projections: saved.projections.rows(rows), sequenceOffsets: batch.boundaries(shard),
-                    statistics: statistics(shard, batch, saved), into: work.projections.rows(rows),
+                    projections: saved.projections.rows(rows), bias: vectors.projectionBias,
+                    sequenceOffsets: batch.boundaries(shard), statistics: statistics(shard, batch, saved),
+                    into: work.projections.rows(rows), dBias: shardVectors[shard.index].projectionBias,
                     scratch: work.attention)
-                sumRows(work.projections.rows(rows), into: shardVectors[shard.index].projectionBias)
             }
         }
         products(

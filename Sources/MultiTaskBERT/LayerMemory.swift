@@ -4,7 +4,7 @@ import LinearAlgebra
 /// What a layer's forward pass leaves for its backward pass; the memory is reused from step to step.
 final class LayerActivations {
     private let buffers = (0..<10).map { _ in GrowingBuffer() }
-    /// Query, key and value, biases added [tokens, 3 · hiddenSize].
+    /// Query, key and value before their biases [tokens, 3 · hiddenSize].
     private(set) var projections = MatrixView.empty
     /// What attention's backward pass needs of the softmax of every sequence and attention head, one after the other.
     private(set) var attentionStatistics = VectorView.empty

@@ -41,8 +41,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             }
             let context = memory.matrix(tokens, hiddenSize)
             attention.forward(
-                memory.matrix(projections), sequenceOffsets: offsets, statistics: statistics(memory), into: context,
-                scratch: GrowingBuffer())
+                memory.matrix(projections), bias: noBias(memory), sequenceOffsets: offsets,
+                statistics: statistics(memory), into: context, scratch: usedScratch())
             for row in 0..<length {
                 for column in 0..<min(headSize, length - first) {
                     mask[row, first + column] = Double(context[start + row, head * headSize + column]) * Double(length)
@@ -51,6 +51,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         }
         return mask
     }
+
+    func noBias(_ memory: GuardedMemory) -> VectorView { memory.vector([Double](repeating: 0, count: 3 * hiddenSize)) }
 
     func statistics(_ memory: GuardedMemory) -> VectorView {
         memory.vector(Attention.statisticsCount(headCount: headCount, offsets))
@@ -69,6 +71,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         AttentionShape(headCount: 1, headSize: 12, lengths: [67, 64]),
         AttentionShape(headCount: 1, headSize: 64, lengths: [20, 31]),
         AttentionShape(headCount: 1, headSize: 48, lengths: [18]),
+        AttentionShape(headCount: 5, headSize: 64, lengths: [66, 1]),
     ]
 
     @Test(
@@ -89,15 +92,17 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             (0..<heads).map { shape.mask(sequence: sequence, head: $0) }
         }
         return KernelCase(
-            name: shape.testDescription, inputs: [Grid(shape.tokens, 3 * hidden, seed: 1)],
+            name: shape.testDescription,
+            inputs: [Grid(shape.tokens, 3 * hidden, seed: 1), Grid(1, 3 * hidden, seed: 2)],
             reference: { inputs in
+                let projections = inputs[0].combined(inputs[1], +)
                 var context = Grid(shape.tokens, hidden)
                 var start = 0
                 for (sequence, length) in shape.lengths.enumerated() {
                     for head in 0..<heads {
                         let parts = (0..<3).map { part in
                             let first = part * hidden + head * size
-                            return inputs[0].rows(start..<start + length, columns: first..<first + size)
+                            return projections.rows(start..<start + length, columns: first..<first + size)
                         }
                         let own = Reference.attention(
                             query: parts[0], key: parts[1], value: parts[2], mask: masks[sequence][head])
@@ -114,12 +119,14 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
                     memory.matrix(shape.tokens, hidden), memory.matrix(shape.tokens, 3 * hidden)
                 )
                 let (statistics, scratch) = (shape.statistics(memory), usedScratch())
+                let (bias, dBias) = (inputs[1].row(0), memory.matrix(1, 3 * hidden))
                 shape.attention.forward(
-                    inputs[0], sequenceOffsets: shape.offsets, statistics: statistics, into: context, scratch: scratch)
+                    inputs[0], bias: bias, sequenceOffsets: shape.offsets, statistics: statistics, into: context,
+                    scratch: scratch)
                 shape.attention.backward(
-                    dOutput, context: context, projections: inputs[0], sequenceOffsets: shape.offsets,
-                    statistics: statistics, into: dProjections, scratch: scratch)
-                return (context, [dProjections])
+                    dOutput, context: context, projections: inputs[0], bias: bias, sequenceOffsets: shape.offsets,
+                    statistics: statistics, into: dProjections, dBias: dBias.row(0), scratch: scratch)
+                return (context, [dProjections, dBias])
             }, gap: gap)
     }
 
@@ -131,11 +138,14 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         let attention = Attention(headCount: Int(try golden.number("attention.heads")), headSize: 12, dropout: .none)
         let statistics = memory.vector(Attention.statisticsCount(headCount: 2, [0, 21]))
         let (scratch, dProjections) = (usedScratch(), memory.matrix(21, 72))
+        let noBias = memory.vector([Double](repeating: 0, count: 72))
         attention.forward(
-            projections, sequenceOffsets: [0, 21], statistics: statistics, into: context, scratch: scratch)
+            projections, bias: noBias, sequenceOffsets: [0, 21], statistics: statistics, into: context, scratch: scratch
+        )
         attention.backward(
-            memory.matrix(try grid("d_context")), context: context, projections: projections,
-            sequenceOffsets: [0, 21], statistics: statistics, into: dProjections, scratch: scratch)
+            memory.matrix(try grid("d_context")), context: context, projections: projections, bias: noBias,
+            sequenceOffsets: [0, 21], statistics: statistics, into: dProjections, dBias: memory.vector(72),
+            scratch: scratch)
         #expect(try Grid(context).distance(to: grid("context")) < 1e-6)
         #expect(try Grid(dProjections).distance(to: grid("d_projections")) < 2e-6)
         #expect(memory.isIntact)
@@ -163,13 +173,38 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             let memory = GuardedMemory()
             let context = memory.matrix(17, 16)
             shape.attention.forward(
-                memory.matrix(projections), sequenceOffsets: shape.offsets, statistics: shape.statistics(memory),
-                into: context, scratch: GrowingBuffer())
+                memory.matrix(projections), bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
+                statistics: shape.statistics(memory), into: context, scratch: usedScratch())
             return context.rows(5..<14).bits
         }
         let mixed = Grid(17, 48) { row, column in (5..<14).contains(row) ? same[row, column] : other[row, column] }
         #expect(middle(same) == middle(mixed))
         #expect(middle(same) != middle(other))
+    }
+
+    /// A sequence has the same bits alone in a shard as behind others, forward and backward, where nothing is dropped.
+    @Test(arguments: [1, 6, 17, 70]) func bitsDoNotDependOnOthers(length: Int) {
+        func bits(_ lengths: [Int]) -> [UInt32] {
+            let shape = AttentionShape(headCount: 3, headSize: 20, lengths: lengths)
+            let (memory, start) = (GuardedMemory(), shape.tokens - length)
+            let own = (Grid(length, 180, seed: 1), Grid(length, 60, seed: 2))
+            func placed(_ grid: Grid) -> MatrixView {
+                memory.matrix(Grid(shape.tokens, grid.columns) { $0 < start ? 0.5 : grid[$0 - start, $1] })
+            }
+            let (projections, dContext) = (placed(own.0), placed(own.1))
+            let (context, dProjections) = (memory.matrix(shape.tokens, 60), memory.matrix(shape.tokens, 180))
+            let (statistics, scratch) = (shape.statistics(memory), usedScratch())
+            shape.attention.forward(
+                projections, bias: shape.noBias(memory), sequenceOffsets: shape.offsets, statistics: statistics,
+                into: context, scratch: scratch)
+            shape.attention.backward(
+                dContext, context: context, projections: projections, bias: shape.noBias(memory),
+                sequenceOffsets: shape.offsets, statistics: statistics, into: dProjections,
+                dBias: memory.vector(180), scratch: scratch)
+            let rows = start..<shape.tokens
+            return context.rows(rows).bits + dProjections.rows(rows).bits
+        }
+        #expect(bits([length]) == bits([3, 200, length]))
     }
 
     /// A number that is none must reach the loss, where a run notices it: from a key or value all contexts of its sequence,
@@ -181,8 +216,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         projections[17, part + 5] = .nan
         let context = memory.matrix(21, 8)
         shape.attention.forward(
-            projections, sequenceOffsets: shape.offsets, statistics: shape.statistics(memory), into: context,
-            scratch: usedScratch())
+            projections, bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
+            statistics: shape.statistics(memory), into: context, scratch: usedScratch())
         for row in 0..<21 {
             let touched = part == 0 ? row == 17 : row < 18
             for column in 0..<8 {
@@ -203,8 +238,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             })
         let context = memory.matrix(19, 16)
         shape.attention.forward(
-            projections, sequenceOffsets: shape.offsets, statistics: shape.statistics(memory), into: context,
-            scratch: usedScratch())
+            projections, bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
+            statistics: shape.statistics(memory), into: context, scratch: usedScratch())
         // Query and key of row 7 are positive: it sees itself alone, the others all but it.
         for row in 0..<19 { #expect(abs(context[row, 0] - (row == 7 ? 7 : (171 - 7) / 18)) < 1e-5, "row \(row)") }
     }
