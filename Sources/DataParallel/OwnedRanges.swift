@@ -1,25 +1,52 @@
-/// Which part of the flat buffer each rank sums and updates: consecutive ranges of whole blocks, as even as blocks allow.
+/// Which parts of the flat buffer each rank sums and updates: whole blocks, as even as blocks allow.
+///
+/// The buffer has two sections: a table at its start whose gradient is mostly zeros, and the rest. Each is divided by itself,
+/// so that every rank has its share of the sums as well as of the updates.
 public struct OwnedRanges: Sendable, Equatable {
     public let count: Int
     public let blockSize: Int
     public let worldSize: Int
+    /// The block that the second section begins with.
+    private let cut: Int
 
-    public init(count: Int, blockSize: Int, worldSize: Int) {
+    /// - Parameter tableCount: elements of the table at the start.
+    public init(count: Int, blockSize: Int, worldSize: Int, tableCount: Int = 0) {
         self.count = count
         self.blockSize = blockSize
         self.worldSize = worldSize
+        cut = tableCount / blockSize
     }
 
     public var blockCount: Int { (count + blockSize - 1) / blockSize }
 
-    /// The blocks that a rank owns.
-    public func blocks(of rank: Int) -> Range<Int> {
-        rank * blockCount / worldSize..<(rank + 1) * blockCount / worldSize
+    /// The blocks that a rank owns, ascending.
+    func blocks(of rank: Int) -> [Range<Int>] {
+        [0..<cut, cut..<blockCount].map { section in
+            let start = section.lowerBound
+            return start + rank * section.count / worldSize..<start + (rank + 1) * section.count / worldSize
+        }.filter { !$0.isEmpty }
     }
 
-    /// The elements that a rank owns.
-    public func range(of rank: Int) -> Range<Int> {
-        let blocks = blocks(of: rank)
-        return min(blocks.lowerBound * blockSize, count)..<min(blocks.upperBound * blockSize, count)
+    /// The elements that a rank owns, ascending.
+    public func ranges(of rank: Int) -> [Range<Int>] {
+        blocks(of: rank).map { $0.lowerBound * blockSize..<min($0.upperBound * blockSize, count) }
+    }
+
+    /// How many elements a rank owns.
+    public func count(of rank: Int) -> Int { ranges(of: rank).reduce(0) { $0 + $1.count } }
+
+    /// The most blocks that a rank owns.
+    public var largestBlockCount: Int {
+        (0..<worldSize).map { blocks(of: $0).reduce(0) { $0 + $1.count } }.max() ?? 0
+    }
+
+    /// Puts values of blocks in the order of the blocks.
+    ///
+    /// - Parameter values: for each rank those of its blocks, ascending; more may follow.
+    public func inBlockOrder<Value>(_ values: [some Collection<Value>]) -> [Value] {
+        let places = (0..<worldSize).flatMap { rank in
+            zip(blocks(of: rank).joined(), values[rank]).map { (block: $0, value: $1) }
+        }
+        return places.sorted { $0.block < $1.block }.map(\.value)
     }
 }

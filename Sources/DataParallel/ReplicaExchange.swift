@@ -6,21 +6,34 @@ import MPI
 /// Each rank has one gradient buffer per *lane*: a thread's share of consecutive canonical shards. The lanes of all ranks, in
 /// order, are the leaves of the balanced binary tree over the shards from some height on, so that the sum over lanes gives the
 /// bits of the sum over shards.
+///
+/// Between `sumOwnedGradients` and `publishParameters` each rank may write its owned ranges of the parameters, and no rank may
+/// read others'. At any other time nobody writes them: replicas on one machine may be the same memory.
 public protocol ReplicaExchange: AnyObject, Sendable {
-    /// What part of the flat buffers each rank owns.
+    /// What parts of the flat buffers each rank owns.
     var ranges: OwnedRanges { get }
-    /// The flat buffer of this rank's parameters.
+    /// The flat buffer of the parameters.
     var parameters: VectorView { get }
-    /// The flat gradient buffers of this rank's lanes.
+    /// The flat gradient buffers of this rank's lanes, zeros at first.
     var gradients: [VectorView] { get }
 
-    /// The sum over all lanes of all ranks, of the owned range only.
-    var ownedGradient: VectorView { get }
-
-    /// Collective: overwrites `ownedGradient`; the lanes keep their own.
-    func sumOwnedGradients() throws
-    /// Collective: overwrites the parameters outside of the owned range with those of their owners.
+    /// Collective: fills every replica's parameters with rank 0's.
+    func broadcastParameters() throws
+    /// Collective: puts the sum over all lanes of all ranks into the owned ranges of the first lane. The rest of that lane and
+    /// all other lanes stay as they are until `publishParameters`.
+    ///
+    /// - Parameter touchedRows: for each lane the rows of the sparse table that may be other than zero.
+    func sumOwnedGradients(touchedRows: [[Int32]]) throws -> OwnedSum
+    /// Collective: every rank sees what the others wrote to their owned ranges of the parameters.
     func publishParameters() throws
+}
+
+/// What there is to know of a sum over all lanes in this rank's owned ranges.
+public struct OwnedSum: Sendable, Equatable {
+    /// The sum of squares of each owned block, ascending; `sumOfSquares`.
+    public internal(set) var squares: [Double] = []
+    /// The rows of the sparse table that were written, in whole or in part, ascending.
+    public internal(set) var writtenRows: [Int32] = []
 }
 
 /// Chooses how the replicas exchange.
@@ -29,36 +42,4 @@ public enum ExchangeKind: String, Sendable, CaseIterable {
     case auto
     case shared
     case messages
-}
-
-/// Elements that are added up at a time: a few such pieces stay in a second-level cache.
-let exchangePiece = 16_384
-
-/// Adds up pieces as the balanced binary tree over them.
-///
-/// - Parameters:
-///   - leaves: how many there are.
-///   - leaf: the elements of one.
-///   - target: overwritten; must be none of the leaves.
-///   - scratch: rows of at least `target.count` elements, `treeDepth(leaves)` of them.
-func sumTree(
-    leaves: Range<Int>, into target: VectorView, scratch: MatrixView, depth: Int = 0, leaf: (Int) -> VectorView
-) {
-    if leaves.count == 1 {
-        target.copy(from: leaf(leaves.lowerBound))
-        return
-    }
-    let middle = leaves.lowerBound + treeSplit(leaves.count)
-    if leaves.count == 2 {
-        add(leaf(leaves.lowerBound), leaf(middle), into: target)
-        return
-    }
-    sumTree(leaves: leaves.lowerBound..<middle, into: target, scratch: scratch, depth: depth + 1, leaf: leaf)
-    if leaves.upperBound - middle == 1 {
-        add(leaf(middle), to: target)
-    } else {
-        let other = scratch.row(depth).slice(0..<target.count)
-        sumTree(leaves: middle..<leaves.upperBound, into: other, scratch: scratch, depth: depth + 1, leaf: leaf)
-        add(other, to: target)
-    }
 }

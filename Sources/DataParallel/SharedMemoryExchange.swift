@@ -1,71 +1,84 @@
 import LinearAlgebra
 import MPI
 
-/// The exchange inside one machine: every rank's buffers lie in memory that all ranks see, and each rank reads the others'
-/// part of its owned range in place.
+/// The exchange inside one machine: one copy of the parameters that all ranks read, and gradients that every rank sees, so
+/// that each rank reads the others' part of its owned ranges in place.
 public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
     public let ranges: OwnedRanges
     public let parameters: VectorView
     public let gradients: [VectorView]
     private let memory: any SharedMemory
     private let rank: Int
-    private let count: Int
-    private let scratch: MatrixView
-    private let scratchMemory: FloatBuffer
-    public let ownedGradient: VectorView
-    private let ownedMemory: FloatBuffer
+    private let summation: OwnedSummation
+    /// The gradients of all lanes of all ranks.
+    private let leaves: [VectorView]
+    /// For each of them the rows of the table that are not zero.
+    private let touched: [RowSet]
 
     /// Collective.
     ///
     /// - Parameters:
     ///   - count: elements of a flat buffer.
+    ///   - table: at its start.
     ///   - lanes: gradient buffers of each rank.
-    public init(_ communicator: any Communicator, count: Int, lanes: Int, blockSize: Int) throws {
-        ranges = OwnedRanges(count: count, blockSize: blockSize, worldSize: communicator.size)
-        rank = communicator.rank
-        self.count = count
-        memory = try communicator.sharedMemory(byteCount: Self.byteCount(count: count, lanes: lanes))
-        let views = Self.views(memory.piece(of: rank), count: count, lanes: lanes)
-        (parameters, gradients) = (views[0], Array(views[1...]))
-        let owned = ranges.range(of: rank)
-        // A single lane is its own sum.
-        let isAlone = lanes * communicator.size == 1
-        ownedMemory = FloatBuffer(count: isAlone ? 0 : owned.count)
-        ownedGradient = isAlone ? gradients[0] : ownedMemory.view
-        let depth = treeDepth(lanes * communicator.size)
-        scratchMemory = FloatBuffer(count: depth * exchangePiece)
-        scratch = scratchMemory.view.matrix(rows: depth, columns: exchangePiece)
-    }
-
-    /// Bytes of shared memory that each rank needs.
-    public static func byteCount(count: Int, lanes: Int) -> Int { (lanes + 1) * count * MemoryLayout<Float>.stride }
-
-    private static func views(_ bytes: UnsafeMutableRawBufferPointer, count: Int, lanes: Int) -> [VectorView] {
-        let floats = bytes.bindMemory(to: Float.self)
-        require(floats.count >= (lanes + 1) * count, "a shared window that is too small")
-        return (0...lanes).map { VectorView(floats.baseAddress! + $0 * count, count: count) }
-    }
-
-    public func sumOwnedGradients() throws {
+    public init(_ communicator: any Communicator, count: Int, table: SparseTable = .none, lanes: Int, blockSize: Int)
+        throws
+    {
+        let (size, rank) = (communicator.size, communicator.rank)
+        ranges = OwnedRanges(count: count, blockSize: blockSize, worldSize: size, tableCount: table.count)
+        self.rank = rank
+        let memory = try communicator.sharedMemory(
+            byteCount: Self.byteCount(count: count, table, lanes: lanes, holdsParameters: rank == 0))
+        self.memory = memory
+        // Rank 0's piece begins with the parameters; each lane is its gradient and its set of rows.
+        var (leaves, touched): ([VectorView], [RowSet]) = ([], [])
+        let setSize = RowSet.wordCount(table)
+        for other in 0..<size {
+            var place = other == 0 ? Self.rounded(4 * count) : 0
+            let piece = memory.piece(of: other)
+            for _ in 0..<lanes {
+                leaves.append(Self.floats(piece, at: place, count))
+                place += Self.rounded(4 * count)
+                let words = UnsafeMutableRawBufferPointer(rebasing: piece[place..<place + 8 * setSize])
+                touched.append(RowSet(words.bindMemory(to: UInt64.self)))
+                place += Self.rounded(8 * setSize)
+            }
+        }
+        (self.leaves, self.touched) = (leaves, touched)
+        gradients = Array(leaves[rank * lanes..<(rank + 1) * lanes])
+        parameters = Self.floats(memory.piece(of: 0), at: 0, count)
+        summation = OwnedSummation(ranges, table: table, leafCount: leaves.count)
+        // Pages lie next to the processor that writes them first: the one that will update them.
+        for range in ranges.ranges(of: rank) { parameters.slice(range).fill(0) }
         try memory.synchronize()
-        let leaves = (0..<ranges.worldSize).flatMap {
-            Self.views(memory.piece(of: $0), count: count, lanes: gradients.count)[1...]
-        }
-        if leaves.count == 1 { return }
-        let owned = ranges.range(of: rank)
-        for start in stride(from: owned.lowerBound, to: owned.upperBound, by: exchangePiece) {
-            let piece = start..<min(start + exchangePiece, owned.upperBound)
-            let sum = ownedGradient.slice(start - owned.lowerBound..<piece.upperBound - owned.lowerBound)
-            sumTree(leaves: 0..<leaves.count, into: sum, scratch: scratch) { leaves[$0].slice(piece) }
-        }
     }
 
-    public func publishParameters() throws {
-        try memory.synchronize()
-        for other in 0..<ranges.worldSize where other != rank {
-            let range = ranges.range(of: other)
-            let source = Self.views(memory.piece(of: other), count: count, lanes: gradients.count)[0]
-            parameters.slice(range).copy(from: source.slice(range))
-        }
+    /// Bytes of shared memory that all ranks need together.
+    public static func byteCount(count: Int, _ table: SparseTable, lanes: Int, worldSize: Int) -> Int {
+        (0..<worldSize).reduce(0) { $0 + byteCount(count: count, table, lanes: lanes, holdsParameters: $1 == 0) }
     }
+
+    private static func byteCount(count: Int, _ table: SparseTable, lanes: Int, holdsParameters: Bool) -> Int {
+        let own =
+            (lanes + (holdsParameters ? 1 : 0)) * rounded(4 * count) + lanes * rounded(8 * RowSet.wordCount(table))
+        return max(own, rounded(1))
+    }
+
+    /// Whole cache lines.
+    private static func rounded(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }
+
+    private static func floats(_ piece: UnsafeMutableRawBufferPointer, at place: Int, _ count: Int) -> VectorView {
+        require(place + 4 * count <= piece.count, "a shared window that is too small")
+        return VectorView((piece.baseAddress! + place).bindMemory(to: Float.self, capacity: count), count: count)
+    }
+
+    public func broadcastParameters() throws { try memory.synchronize() }
+
+    public func sumOwnedGradients(touchedRows: [[Int32]]) throws -> OwnedSum {
+        for (lane, rows) in touchedRows.enumerated() { touched[rank * gradients.count + lane].assign(rows) }
+        try memory.synchronize()
+        return summation.run(rank: rank, touched: touched, into: gradients[0]) { leaves[$0].slice($1) }
+    }
+
+    public func publishParameters() throws { try memory.synchronize() }
 }

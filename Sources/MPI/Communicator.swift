@@ -25,8 +25,8 @@ public protocol Communicator: AnyObject, Sendable {
     func exchange(
         _ outgoing: UnsafeRawBufferPointer, to target: Int, receiving incoming: UnsafeMutableRawBufferPointer,
         from source: Int, tag: Int) throws
-    /// Memory of `byteCount` bytes on each rank that all ranks of the machine can read and write (section 11.2.3).
-    /// Only where `sharesMemory`.
+    /// Zeroed memory of `byteCount` bytes, a number that may differ between ranks, that all ranks of the machine can read and
+    /// write (section 11.2.3). Only where `sharesMemory`.
     func sharedMemory(byteCount: Int) throws -> any SharedMemory
     /// Ends every rank of the run with this exit code, without waiting for them (section 8.7); not collective.
     func abort(code: Int32) -> Never

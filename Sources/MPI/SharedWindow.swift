@@ -27,7 +27,7 @@ final class SharedWindow: SharedMemory, @unchecked Sendable {
             try check(
                 withUnsafeMutablePointer(to: &base) { MPI_Win_shared_query(window, Int32(rank), &size, &unit, $0) },
                 "MPI_Win_shared_query")
-            return UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+            return UnsafeMutableRawBufferPointer(start: base, count: Int(size))
         }
         try check(MPI_Win_lock_all(Int32(MPI_MODE_NOCHECK), window), "MPI_Win_lock_all")
     }

@@ -22,20 +22,33 @@ final class LayerActivations {
     private(set) var output = MatrixView.empty
     private let outputBuffer = GrowingBuffer()
 
-    func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch) {
+    /// - Parameter idle: memory that nothing else uses as long as the activations are needed; filled first.
+    func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch, idle: [VectorView] = []) {
         let (tokens, hidden) = (batch.tokenCount, configuration.hiddenSize)
-        projections = buffers[0].matrix(rows: tokens, columns: 3 * hidden)
-        attentionStatistics = buffers[1].vector(
+        var idle = idle
+        func vector(_ buffer: GrowingBuffer, _ count: Int) -> VectorView {
+            let wholeLines = (count + laneCount - 1) / laneCount * laneCount
+            guard let place = idle.firstIndex(where: { $0.count >= wholeLines }) else { return buffer.vector(count) }
+            let memory = idle[place]
+            idle[place] = memory.slice(wholeLines..<memory.count)
+            return memory.slice(0..<count)
+        }
+        func matrix(_ buffer: GrowingBuffer, columns: Int) -> MatrixView {
+            vector(buffer, tokens * columns).matrix(rows: tokens, columns: columns)
+        }
+        projections = matrix(buffers[0], columns: 3 * hidden)
+        attentionStatistics = vector(
+            buffers[1],
             Attention.statisticsCount(headCount: configuration.attentionHeadCount, batch.sequenceOffsets[...]))
-        context = buffers[2].matrix(rows: tokens, columns: hidden)
-        attentionNormalized = buffers[3].matrix(rows: tokens, columns: hidden)
-        attentionInverseDeviation = buffers[4].vector(tokens)
-        attended = buffers[5].matrix(rows: tokens, columns: hidden)
-        intermediate = buffers[6].matrix(rows: tokens, columns: configuration.intermediateSize)
-        activated = buffers[7].matrix(rows: tokens, columns: configuration.intermediateSize)
-        outputNormalized = buffers[8].matrix(rows: tokens, columns: hidden)
-        outputInverseDeviation = buffers[9].vector(tokens)
-        output = outputBuffer.matrix(rows: tokens, columns: hidden)
+        context = matrix(buffers[2], columns: hidden)
+        attentionNormalized = matrix(buffers[3], columns: hidden)
+        attentionInverseDeviation = vector(buffers[4], tokens)
+        attended = matrix(buffers[5], columns: hidden)
+        intermediate = matrix(buffers[6], columns: configuration.intermediateSize)
+        activated = matrix(buffers[7], columns: configuration.intermediateSize)
+        outputNormalized = matrix(buffers[8], columns: hidden)
+        outputInverseDeviation = vector(buffers[9], tokens)
+        output = matrix(outputBuffer, columns: hidden)
     }
 }
 

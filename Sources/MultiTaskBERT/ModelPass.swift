@@ -29,10 +29,12 @@ public final class ModelPass {
     ///
     /// - Parameters:
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
+    ///   - gradient: what the backward pass is going to overwrite; nil where none follows and no activations are kept.
     ///   - observe: called with the states behind the embeddings and behind each layer.
     @discardableResult
     func encode(
-        _ batch: PackedBatch, dropoutKey: UInt64?, keepsActivations: Bool, observe: (MatrixView) -> Void = { _ in }
+        _ batch: PackedBatch, dropoutKey: UInt64?, for gradient: GradientBuffer?,
+        observe: (MatrixView) -> Void = { _ in }
     ) -> MatrixView {
         let (tokens, hiddenSize) = (batch.tokenCount, configuration.hiddenSize)
         var states = embedding.output.matrix(rows: tokens, columns: hiddenSize)
@@ -48,11 +50,13 @@ public final class ModelPass {
         }
         observe(states)
         // Without a backward pass two sets of activations take turns: a layer reads the output of the one before.
-        let sets = keepsActivations ? configuration.layerCount : min(2, configuration.layerCount)
+        let sets = gradient == nil ? min(2, configuration.layerCount) : configuration.layerCount
         while layers.count < sets { layers.append(LayerActivations()) }
         for index in 0..<configuration.layerCount {
             let saved = layers[index % sets]
-            saved.reserve(configuration, batch)
+            // The backward pass is done with a layer's activations before it writes the weight gradients of the layer below.
+            let below = index == 0 ? nil : gradient?.tensors.layers[index - 1]
+            saved.reserve(configuration, batch, idle: below?.matrices ?? [])
             EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).forward(
                 states, batch, parameters.layers[index], saved, work)
             states = saved.output
@@ -63,14 +67,14 @@ public final class ModelPass {
 
     /// Each sequence's logits for its own task.
     public func logits(_ batch: PackedBatch) -> [[Float]] {
-        let states = encode(batch, dropoutKey: nil, keepsActivations: false)
+        let states = encode(batch, dropoutKey: nil, for: nil)
         return heads.logits(states, batch)
     }
 
     /// The pooled output [sequences, hiddenSize] without dropout, and the states behind every layer; for comparisons.
     package func hiddenStates(_ batch: PackedBatch) -> (states: [[Float]], pooled: [Float]) {
         var all: [[Float]] = []
-        let states = encode(batch, dropoutKey: nil, keepsActivations: false) { all.append($0.flattened.array) }
+        let states = encode(batch, dropoutKey: nil, for: nil) { all.append($0.flattened.array) }
         return (all, heads.pool(states, batch).flattened.array)
     }
 
@@ -86,7 +90,7 @@ public final class ModelPass {
     ) -> [[Double]] {
         let target = gradient.tensors
         let start = PassProfile.now
-        let states = encode(batch, dropoutKey: dropoutKey, keepsActivations: true)
+        let states = encode(batch, dropoutKey: dropoutKey, for: gradient)
         work.profile.addForward(since: start)
         let middle = PassProfile.now
         defer { work.profile.addBackward(since: middle) }
@@ -129,13 +133,13 @@ public final class ModelPass {
         treeSum(rows, into: gradient.flat.slice(region))
         gradient.clearEmbeddings()
         let tables = gradient.tensors
-        gradient.markTouched(
-            [
-                (batch.rows.words, tables.words), (batch.rows.positions, tables.positions),
-                (batch.rows.tokenTypes, tables.tokenTypes),
-            ].map {
-                scatterAdd(dHidden, indices: $0.0, shardOffsets: batch.shardOffsets, into: $0.1, scratch: work.tree)
-            })
+        let touched = [
+            (batch.rows.words, tables.words), (batch.rows.positions, tables.positions),
+            (batch.rows.tokenTypes, tables.tokenTypes),
+        ].map {
+            scatterAdd(dHidden, indices: $0.0, shardOffsets: batch.shardOffsets, into: $0.1, scratch: work.tree)
+        }
+        gradient.noteTouchedWords(touched[0])
     }
 
     private func shardRows(_ batch: PackedBatch, _ region: Range<Int>) -> MatrixView {

@@ -41,6 +41,9 @@ struct ModelTensors: Sendable {
         /// Query, key and value as one matrix [3 · hiddenSize, hiddenSize].
         let projections, attention, intermediate, output: MatrixView
         let vectors: LayerVectors
+
+        /// The matrices' memory, without the gaps between them.
+        var matrices: [VectorView] { [projections, attention, intermediate, output].map(\.flattened) }
     }
 
     /// The pooler's bias and the classification heads, which lie side by side in the flat buffer.

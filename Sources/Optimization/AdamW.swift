@@ -3,7 +3,7 @@ import LinearAlgebra
 
 /// AdamW: Adam with decoupled weight decay (Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2).
 ///
-/// The moments exist for a part of the flat buffer only, the range that this rank owns. Every element is updated by itself, so
+/// The moments exist for parts of the flat buffer only, the ranges that this rank owns. Every element is updated by itself, so
 /// that the bits do not depend on how the buffer is divided.
 public final class AdamW: @unchecked Sendable {
     /// The numbers of the method, by their usual names.
@@ -36,52 +36,56 @@ public final class AdamW: @unchecked Sendable {
     }
 
     public let settings: Settings
-    /// What part of the flat buffer this optimizer updates.
-    public let owned: Range<Int>
-    /// The first moment m, of the owned range.
+    /// The first moment m, of the owned ranges one after the other.
     public let firstMoment: VectorView
-    /// The second moment v, of the owned range.
+    /// The second moment v, likewise.
     public let secondMoment: VectorView
-    private let segments: [Segment]
+    private let parts: [(segment: Segment, moments: Range<Int>)]
     private let memory: FloatBuffer
 
     /// - Parameters:
     ///   - segments: of the whole flat buffer; elements outside of any segment are never changed.
-    ///   - owned: the range that this rank updates.
-    public init(_ settings: Settings, segments: [Segment], owned: Range<Int>) {
+    ///   - owned: the ranges that this rank updates.
+    public init(_ settings: Settings, segments: [Segment], owned: [Range<Int>]) {
         self.settings = settings
-        self.owned = owned
-        self.segments = segments.compactMap {
-            let range = $0.range.clamped(to: owned)
-            return range.isEmpty ? nil : Segment(range: range, decays: $0.decays, group: $0.group)
+        var (count, parts): (Int, [(Segment, Range<Int>)]) = (0, [])
+        for own in owned {
+            for segment in segments where segment.range.overlaps(own) {
+                let range = segment.range.clamped(to: own)
+                let start = count + range.lowerBound - own.lowerBound
+                parts.append(
+                    (Segment(range: range, decays: segment.decays, group: segment.group), start..<start + range.count))
+            }
+            count += own.count
         }
-        memory = FloatBuffer(count: 2 * owned.count)
-        firstMoment = memory.view.slice(0..<owned.count)
-        secondMoment = memory.view.slice(owned.count..<2 * owned.count)
+        self.parts = parts
+        memory = FloatBuffer(count: 2 * count)
+        firstMoment = memory.view.slice(0..<count)
+        secondMoment = memory.view.slice(count..<2 * count)
     }
 
-    /// One update of the owned range.
+    /// One update of the owned ranges.
     ///
     /// - Parameters:
-    ///   - parameters: the flat buffer of the parameters; its owned range is overwritten.
-    ///   - gradient: of the owned range.
+    ///   - parameters: the flat buffer of the parameters; its owned ranges are overwritten.
+    ///   - gradient: a flat buffer that holds the gradient in the owned ranges.
     ///   - gradientScale: what the gradient is multiplied by: the clipping.
     ///   - updates: for each group the number of this update, from 1, for the bias correction; nil leaves the group's
     ///     parameters and moments alone.
     public func update(
         _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, updates: [Int?]
     ) {
-        require(segments.allSatisfy { updates.indices ~= $0.group }, "an update that leaves out a group of parameters")
+        require(
+            parts.allSatisfy { updates.indices ~= $0.segment.group }, "an update that leaves out a group of parameters")
         let groups = updates.map { number in
             number.map { factors(gradientScale: gradientScale, learningRate: learningRate, update: $0) }
         }
-        for segment in segments {
+        for (segment, moments) in parts {
             guard let factors = groups[segment.group] else { continue }
             let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
-            let part = segment.range.lowerBound - owned.lowerBound..<segment.range.upperBound - owned.lowerBound
             Self.update(
-                parameters.slice(segment.range), gradient.slice(part), firstMoment.slice(part),
-                secondMoment.slice(part), factors, keep: keep)
+                parameters.slice(segment.range), gradient.slice(segment.range), firstMoment.slice(moments),
+                secondMoment.slice(moments), factors, keep: keep)
         }
     }
 

@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Foundation
 
 /// The norm of a gradient whose parts lie on several ranks, to the same bits whatever their number: the sums of squares of
 /// blocks of fixed size, in `Double`, added in block order.
@@ -6,14 +6,7 @@ public enum GradientNorm {
     /// Elements of a block; owned ranges are multiples of it.
     public static let blockSize = 16_384
 
-    /// The sum of squares of each block of a vector.
-    public static func blockSums(_ gradient: VectorView) -> [Double] {
-        stride(from: 0, to: gradient.count, by: blockSize).map {
-            sumOfSquares(gradient.slice($0..<min($0 + blockSize, gradient.count)))
-        }
-    }
-
-    /// The norm, from the sums of all blocks in order.
+    /// The norm, from the sums of squares of all blocks in order.
     public static func norm(ofBlockSums sums: [Double]) -> Double { sums.reduce(0, +).squareRoot() }
 
     /// What a gradient of this norm is multiplied by, so that it is at most `maximum` long (Pascanu et al. 2013, algorithm 1).

@@ -9,23 +9,37 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
     let worldSize: Int
     let lanes: Int
     let count: Int
+    var table = SparseTable.none
 
     static let blockSize = 64
 
-    var testDescription: String { "\(kind), \(worldSize) ranks with \(lanes) lanes, \(count) elements" }
+    var testDescription: String {
+        "\(kind), \(worldSize) ranks with \(lanes) lanes, \(count) elements, \(table.rows) × \(table.columns) sparse"
+    }
 
     func exchange(_ communicator: any Communicator) throws -> any ReplicaExchange {
         switch kind {
         case .messages:
-            MessageExchange(communicator, count: count, lanes: lanes, blockSize: Self.blockSize)
+            MessageExchange(communicator, count: count, table: table, lanes: lanes, blockSize: Self.blockSize)
         case .shared, .auto:
-            try SharedMemoryExchange(communicator, count: count, lanes: lanes, blockSize: Self.blockSize)
+            try SharedMemoryExchange(
+                communicator, count: count, table: table, lanes: lanes, blockSize: Self.blockSize)
         }
     }
 
     /// What lane `lane` of all lanes of all ranks holds in one step: numbers whose sum depends on its order.
-    func fill(_ vector: VectorView, lane: Int, step: Int) {
+    ///
+    /// - Returns: the rows of the table that are not zero: some of this lane alone, some of several, and of most rows no lane.
+    @discardableResult
+    func fill(_ vector: VectorView, lane: Int, step: Int) -> [Int32] {
         Philox(key: mixedKey(UInt64(lane), UInt64(step))).fillNormal(vector, stream: 0, deviation: 1)
+        let touched = (0..<table.rows).filter { row in
+            row % 2 == 0 ? mixedKey(UInt64(row), UInt64(step)) >> UInt64(lane) & 1 == 1 : row % 7 == lane + step
+        }
+        for row in 0..<table.rows where !touched.contains(row) {
+            vector.slice(row * table.columns..<(row + 1) * table.columns).fill(0)
+        }
+        return touched.map(Int32.init)
     }
 
     /// The sum over the lanes from `first` on, by the definition of the balanced binary tree.
@@ -53,6 +67,10 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
             (4, 2, 77),
             (8, 1, 100_000), (8, 2, 3000), (8, 1, 100), (2, 4, 64), (8, 1, 0),
         ].map { ExchangeCase(kind: kind, worldSize: $0.0, lanes: $0.1, count: $0.2) }
+            + [(1, 1), (1, 4), (2, 1), (4, 2), (8, 1), (8, 2)].map {
+                ExchangeCase(
+                    kind: kind, worldSize: $0.0, lanes: $0.1, count: 3000, table: SparseTable(rows: 70, columns: 19))
+            }
     }
 
     /// Two steps as training takes them: sum the gradients, update the owned range, hand it round.
@@ -60,9 +78,9 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
         let outcomes = try ThreadCommunicator.run(one.worldSize) { try Self.twoSteps(one, $0) }
         #expect(outcomes.count == one.worldSize)
         for step in 0..<2 {
-            // Each rank's owned range, one after the other, is the whole sum.
             let right = one.expectedSum(step: step)
-            #expect(differences(outcomes.flatMap { $0.sums[step] }, right) == 0, "step \(step): another sum")
+            let expected = Self.squares(right)
+            #expect(outcomes[0].ranges.inBlockOrder(outcomes.map { $0.squares[step] }) == expected, "step \(step)")
             for outcome in outcomes {
                 #expect(
                     differences(outcome.parameters[step], right) == 0,
@@ -80,33 +98,57 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
         let outcome = try Self.twoSteps(one, SingleProcess())
         for step in 0..<2 {
             let right = one.expectedSum(step: step)
-            #expect(differences(outcome.sums[step], right) == 0)
+            #expect(outcome.squares[step] == Self.squares(right))
             #expect(differences(outcome.parameters[step], right) == 0)
         }
         #expect(outcome.lanesKept)
     }
 
+    /// The sum of squares of each block.
+    private static func squares(_ bits: [UInt32]) -> [Double] {
+        let memory = FloatBuffer(count: bits.count)
+        for (place, bits) in bits.enumerated() { memory.view[place] = Float(bitPattern: bits) }
+        return stride(from: 0, to: bits.count, by: ExchangeCase.blockSize).map {
+            sumOfSquares(memory.view.slice($0..<min($0 + ExchangeCase.blockSize, bits.count)))
+        }
+    }
+
+    /// Whether only the owned ranges of the first lane were written, and of the table only the rows that the sum tells.
+    private static func isKept(
+        _ before: [[Float]], _ lanes: [VectorView], _ owned: [Range<Int>], _ sum: OwnedSum, _ table: SparseTable
+    ) -> Bool {
+        let written = Set(sum.writtenRows.map(Int.init))
+        return lanes.indices.allSatisfy { lane in
+            before[lane].indices.allSatisfy { place in
+                before[lane][place] == lanes[lane][place]
+                    || lane == 0 && owned.contains { $0.contains(place) }
+                        && (place >= table.count || written.contains(place / max(1, table.columns)))
+            }
+        }
+    }
+
     private struct Outcome: Sendable {
         var rank: Int
-        var sums: [[UInt32]] = []
+        var ranges: OwnedRanges
+        var squares: [[Double]] = []
         var parameters: [[UInt32]] = []
         var lanesKept = true
     }
 
     private static func twoSteps(_ one: ExchangeCase, _ communicator: any Communicator) throws -> Outcome {
         let exchange = try one.exchange(communicator)
-        let owned = exchange.ranges.range(of: communicator.rank)
-        var outcome = Outcome(rank: communicator.rank)
+        let owned = exchange.ranges.ranges(of: communicator.rank)
+        var outcome = Outcome(rank: communicator.rank, ranges: exchange.ranges)
         precondition(exchange.gradients.count == one.lanes && exchange.parameters.count == one.count)
         for step in 0..<2 {
-            for (lane, gradient) in exchange.gradients.enumerated() {
+            let touched = exchange.gradients.enumerated().map { lane, gradient in
                 one.fill(gradient, lane: communicator.rank * one.lanes + lane, step: step)
             }
             let before = exchange.gradients.map(\.array)
-            try exchange.sumOwnedGradients()
-            outcome.sums.append(exchange.ownedGradient.array.map(\.bitPattern))
-            outcome.lanesKept = outcome.lanesKept && before == exchange.gradients.map(\.array)
-            exchange.parameters.slice(owned).copy(from: exchange.ownedGradient)
+            let sum = try exchange.sumOwnedGradients(touchedRows: touched)
+            outcome.squares.append(sum.squares)
+            outcome.lanesKept = outcome.lanesKept && isKept(before, exchange.gradients, owned, sum, one.table)
+            for range in owned { exchange.parameters.slice(range).copy(from: exchange.gradients[0].slice(range)) }
             try exchange.publishParameters()
             outcome.parameters.append(exchange.parameters.array.map(\.bitPattern))
         }
@@ -120,7 +162,7 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
             for worldSize in [1, 2, 4, 8] {
                 let one = ExchangeCase(kind: kind, worldSize: worldSize, lanes: 8 / worldSize, count: 3000)
                 let outcomes = try ThreadCommunicator.run(worldSize) { try Self.twoSteps(one, $0) }
-                all.insert((0..<2).flatMap { step in outcomes.flatMap { $0.sums[step] } })
+                all.insert(outcomes[0].parameters.flatMap { $0 })
             }
         }
         let count = all.count

@@ -4,20 +4,32 @@ import Testing
 @Suite struct OwnedRangesTests {
     @Test(arguments: [0, 1, 63, 64, 65, 1000, 12_345], [1, 2, 3, 4, 7, 8, 16, 64])
     func coverEverythingOnce(count: Int, worldSize: Int) {
-        let ranges = OwnedRanges(count: count, blockSize: 64, worldSize: worldSize)
-        var next = 0
-        var nextBlock = 0
-        for rank in 0..<worldSize {
-            let (range, blocks) = (ranges.range(of: rank), ranges.blocks(of: rank))
-            #expect(range.lowerBound == next || range.isEmpty)
-            #expect(blocks.lowerBound == nextBlock)
-            #expect(range.isEmpty || range.lowerBound == blocks.lowerBound * 64)
-            #expect(range.upperBound == min(blocks.upperBound * 64, count))
-            // As even as whole blocks allow.
-            #expect(blocks.count == ranges.blockCount / worldSize || blocks.count == ranges.blockCount / worldSize + 1)
-            (next, nextBlock) = (max(next, range.upperBound), blocks.upperBound)
+        for tableCount in [0, count / 3, count] {
+            let ranges = OwnedRanges(count: count, blockSize: 64, worldSize: worldSize, tableCount: tableCount)
+            let all = (0..<worldSize).flatMap { ranges.ranges(of: $0) }.sorted { $0.lowerBound < $1.lowerBound }
+            var next = 0
+            for range in all {
+                #expect(range.lowerBound == next && !range.isEmpty && next % 64 == 0)
+                next = range.upperBound
+            }
+            #expect(next == count)
+            for rank in 0..<worldSize {
+                // As even as whole blocks allow, in the table and in the rest.
+                let parts = ranges.ranges(of: rank)
+                #expect(parts.count <= 2)
+                #expect(parts.allSatisfy { $0.count <= (count / 64 / worldSize + 1) * 64 })
+                #expect(ranges.count(of: rank) <= ranges.largestBlockCount * 64)
+                let table = parts.reduce(0) { $0 + $1.clamped(to: 0..<tableCount / 64 * 64).count }
+                #expect(abs(table - tableCount / worldSize) <= 64)
+            }
         }
-        #expect(next == count)
-        #expect(nextBlock == ranges.blockCount)
+    }
+
+    @Test(arguments: [1, 2, 3, 8], [0, 200, 1000]) func valuesComeInBlockOrder(worldSize: Int, tableCount: Int) {
+        let ranges = OwnedRanges(count: 1000, blockSize: 64, worldSize: worldSize, tableCount: tableCount)
+        let values = (0..<worldSize).map { rank in
+            ranges.ranges(of: rank).flatMap { stride(from: $0.lowerBound, to: $0.upperBound, by: 64) } + [-1, -1]
+        }
+        #expect(ranges.inBlockOrder(values) == Array(stride(from: 0, to: 1000, by: 64)))
     }
 }

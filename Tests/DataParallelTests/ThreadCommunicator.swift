@@ -43,10 +43,10 @@ private final class Meeting: @unchecked Sendable {
     }
 
     /// The window that every rank opens as its `number`th.
-    func window(_ number: Int, byteCount: Int) -> Window {
+    func window(_ number: Int, byteCounts: [Int]) -> Window {
         condition.withLock {
             if let window = windows[number] { return window }
-            let window = Window(meeting: self, byteCount: byteCount)
+            let window = Window(meeting: self, byteCounts: byteCounts)
             windows[number] = window
             return window
         }
@@ -57,9 +57,9 @@ private final class Window: SharedMemory, @unchecked Sendable {
     private unowned let meeting: Meeting
     private let pieces: [UnsafeMutableRawBufferPointer]
 
-    init(meeting: Meeting, byteCount: Int) {
+    init(meeting: Meeting, byteCounts: [Int]) {
         self.meeting = meeting
-        pieces = (0..<meeting.size).map { _ in
+        pieces = byteCounts.map { byteCount in
             let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
             _ = piece.initializeMemory(as: UInt8.self, repeating: 0)
             return piece
@@ -156,7 +156,7 @@ final class ThreadCommunicator: Communicator, @unchecked Sendable {
 
     func sharedMemory(byteCount: Int) throws -> any SharedMemory {
         windowCount += 1
-        return meeting.window(windowCount, byteCount: byteCount)
+        return meeting.window(windowCount, byteCounts: try allGather(byteCount))
     }
 
     func abort(code: Int32) -> Never { exit(code) }

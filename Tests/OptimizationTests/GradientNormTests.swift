@@ -4,34 +4,23 @@ import Optimization
 import Testing
 
 @Suite struct GradientNormTests {
-    /// Ranks that own whole blocks find the same bits as one that owns everything.
-    @Test(arguments: [[1], [2], [3, 5], [1, 2, 3, 4, 5, 6]]) func bitsDoNotDependOnTheParts(cuts: [Int]) {
-        let block = GradientNorm.blockSize
-        let count = 6 * block + 1234
-        let buffer = FloatBuffer(count: count)
-        Philox(key: 1).fillNormal(buffer.view, stream: 0, deviation: 0.1)
-        let whole = GradientNorm.blockSums(buffer.view)
-        #expect(whole.count == 7)
-        let bounds = [0] + cuts.map { $0 * block } + [count]
-        let parts = zip(bounds, bounds.dropFirst()).flatMap { GradientNorm.blockSums(buffer.view.slice($0..<$1)) }
-        #expect(parts.map(\.bitPattern) == whole.map(\.bitPattern))
-        let right = buffer.view.array.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-        #expect(abs(GradientNorm.norm(ofBlockSums: whole) - right) < 1e-12 * right)
-    }
-
-    @Test func emptyAndShort() {
-        let memory = GuardedMemory()
-        #expect(GradientNorm.blockSums(memory.vector([])) == [])
+    @Test func rootOfTheSums() {
         #expect(GradientNorm.norm(ofBlockSums: []) == 0)
-        #expect(GradientNorm.norm(ofBlockSums: GradientNorm.blockSums(memory.vector([3, 4]))) == 5)
+        #expect(GradientNorm.norm(ofBlockSums: [9, 16]) == 5)
+        #expect(GradientNorm.norm(ofBlockSums: [1, .nan]).isNaN)
+        #expect(GradientNorm.norm(ofBlockSums: [1, .infinity]) == .infinity)
     }
 
-    @Test func notFiniteIsSeen() {
+    /// What the blocks' sums are made with.
+    @Test(arguments: [0, 1, 15, 16, 17, 1000]) func sumOfSquaresInDouble(count: Int) {
         let memory = GuardedMemory()
-        #expect(GradientNorm.norm(ofBlockSums: GradientNorm.blockSums(memory.vector([1, .nan]))).isNaN)
-        #expect(GradientNorm.norm(ofBlockSums: GradientNorm.blockSums(memory.vector([1, .infinity]))) == .infinity)
+        let grid = Grid(1, count, seed: 1, deviation: 0.1)
+        let right = grid.values.reduce(0) { $0 + $1 * $1 }
+        #expect(abs(sumOfSquares(memory.vector(grid.values)) - right) <= 1e-12 * right)
+        #expect(sumOfSquares(memory.vector([1, .nan])).isNaN)
         // A square that single precision cannot hold is no reason to skip a step.
-        #expect(GradientNorm.norm(ofBlockSums: GradientNorm.blockSums(memory.vector([1e30]))).isFinite)
+        #expect(sumOfSquares(memory.vector([1e30])).isFinite)
+        #expect(memory.isIntact)
     }
 
     @Test func clipping() {

@@ -80,7 +80,7 @@ public struct Benchmark {
         let replica = try Replica(
             model, communicator, threads: settings.threads, exchange: settings.exchange, adamW: AdamW.Settings())
         if communicator.rank == 0 { model.initialize(replica.exchange.parameters, seed: 1) }
-        try replica.broadcastParameters()
+        try replica.exchange.broadcastParameters()
         let peak = try communicator.allGather(PeakRate.singlePrecision()).reduce(0, +) / Double(communicator.size)
         var (times, clock, tokens, operations) = ([Double](), StepClock(), 0, 0.0)
         var before = replica.lanes.map(\.pass.profile)
@@ -123,11 +123,11 @@ public struct Benchmark {
         let losses = replica.computeGradients(
             own, weights: [weight, weight], dropoutKey: mixedKey(1, UInt64(step)))
         clock.note(\.backward)
-        try replica.exchange.sumOwnedGradients()
-        let blocks = GradientNorm.blockSums(replica.exchange.ownedGradient)
-        let longest = (0..<communicator.size).map { replica.exchange.ranges.blocks(of: $0).count }.max() ?? 0
-        let message = losses.flatMap { $0 } + blocks + [Double](repeating: 0, count: longest - blocks.count)
-        let norm = GradientNorm.norm(ofBlockSums: try communicator.allGather(message))
+        let message = try replica.sumGradients() + losses.joined()
+        let all = try communicator.allGather(message)
+        let squares = replica.exchange.ranges.inBlockOrder(
+            (0..<communicator.size).map { all[$0 * message.count..<($0 + 1) * message.count] })
+        let norm = GradientNorm.norm(ofBlockSums: squares)
         clock.note(\.communication)
         replica.update(
             gradientScale: GradientNorm.clippingScale(norm: norm, maximum: 1), learningRate: 2e-5,

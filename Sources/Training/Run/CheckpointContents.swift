@@ -56,13 +56,13 @@ struct CheckpointContents: Sendable {
         3 * 4 * model.layout.parameterCount + files.reduce(0) { $0 + $1.contents.count }
     }
 
-    /// Collective: rank 0 reads the moments and sends every rank those of the range that it owns.
+    /// Collective: rank 0 reads the moments and sends every rank those of the ranges that it owns.
     func restoreMoments(from checkpoint: Checkpoint) throws {
         let run = run.value
-        let (communicator, optimizer) = (run.communicator, run.replica.optimizer)
+        let (communicator, ranges) = (run.communicator, run.replica.exchange.ranges)
         let whole = FloatBuffer(count: run.isRoot ? model.layout.count : 0)
         let path = checkpoint.file("optimizer.safetensors")
-        for (prefix, own) in [(Self.firstMoment, optimizer.firstMoment), (Self.secondMoment, optimizer.secondMoment)] {
+        for (prefix, own) in zip([Self.firstMoment, Self.secondMoment], run.replica.moments) {
             try communicator.agreeing {
                 guard run.isRoot else { return }
                 let file = try SafetensorsFile(path)
@@ -76,13 +76,14 @@ struct CheckpointContents: Sendable {
                 }
             }
             guard run.isRoot else {
-                try communicator.receive(into: own.bytes, from: 0, tag: 3)
+                for part in own { try communicator.receive(into: part.bytes, from: 0, tag: 3) }
                 continue
             }
-            own.copy(from: whole.view.slice(optimizer.owned))
+            for (range, part) in zip(ranges.ranges(of: 0), own) { part.copy(from: whole.view.slice(range)) }
             for rank in 1..<max(1, communicator.size) {
-                let part = whole.view.slice(run.replica.exchange.ranges.range(of: rank))
-                try communicator.send(UnsafeRawBufferPointer(part.bytes), to: rank, tag: 3)
+                for range in ranges.ranges(of: rank) {
+                    try communicator.send(UnsafeRawBufferPointer(whole.view.slice(range).bytes), to: rank, tag: 3)
+                }
             }
         }
     }

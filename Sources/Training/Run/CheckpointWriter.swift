@@ -70,21 +70,18 @@ private final class Snapshot: @unchecked Sendable {
 
     /// Collective.
     func take(_ run: TrainingRun) throws {
-        let (communicator, optimizer) = (run.communicator, run.replica.optimizer)
-        guard run.isRoot else {
-            for moment in [optimizer.firstMoment, optimizer.secondMoment] {
-                try communicator.send(UnsafeRawBufferPointer(moment.bytes), to: 0, tag: 2)
+        let (communicator, exchange) = (run.communicator, run.replica.exchange)
+        if run.isRoot { parameters.view.copy(from: exchange.parameters) }
+        for (target, own) in zip([first.view, second.view], run.replica.moments) {
+            guard run.isRoot else {
+                for part in own { try communicator.send(UnsafeRawBufferPointer(part.bytes), to: 0, tag: 2) }
+                continue
             }
-            return
-        }
-        parameters.view.copy(from: run.replica.exchange.parameters)
-        for (target, own) in [(first.view, optimizer.firstMoment), (second.view, optimizer.secondMoment)] {
-            target.slice(optimizer.owned).copy(from: own)
-        }
-        for rank in 1..<max(1, communicator.size) {
-            let range = run.replica.exchange.ranges.range(of: rank)
-            for target in [first.view, second.view] {
-                try communicator.receive(into: target.slice(range).bytes, from: rank, tag: 2)
+            for (range, part) in zip(exchange.ranges.ranges(of: 0), own) { target.slice(range).copy(from: part) }
+            for rank in 1..<max(1, communicator.size) {
+                for range in exchange.ranges.ranges(of: rank) {
+                    try communicator.receive(into: target.slice(range).bytes, from: rank, tag: 2)
+                }
             }
         }
     }

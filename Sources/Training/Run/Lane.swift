@@ -8,7 +8,7 @@ import TaskData
 final class Lane: @unchecked Sendable {
     let pass: ModelPass
     private let model: ModelShape
-    private let gradient: GradientBuffer
+    let gradient: GradientBuffer
     /// Buffers for the right sides of the tree where a step's shards do not fit into one batch; made when first needed.
     private var spare: [GradientBuffer] = []
     /// Tokens of shards that are run as one batch. Running shards together saves traffic to memory and changes no bit.

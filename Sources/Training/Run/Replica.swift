@@ -8,7 +8,7 @@ import Synchronization
 import TaskData
 
 /// This rank's copy of the model and its part in a step: gradients of its shards, the sum over all ranks, the update of the
-/// range that it owns.
+/// ranges that it owns.
 final class Replica {
     let model: ModelShape
     let exchange: any ReplicaExchange
@@ -23,11 +23,11 @@ final class Replica {
     ) throws {
         self.model = model
         self.communicator = communicator
-        let exchange = try makeExchange(kind, communicator, count: model.layout.count, lanes: threads)
+        let exchange = try makeExchange(kind, communicator, model, lanes: threads)
         self.exchange = exchange
         optimizer = AdamW(
             adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
-            owned: exchange.ranges.range(of: communicator.rank))
+            owned: exchange.ranges.ranges(of: communicator.rank))
         lanes = exchange.gradients.map {
             Lane(model, parameters: exchange.parameters, gradient: $0, tokenBudget: Replica.tokenBudget)
         }
@@ -36,8 +36,16 @@ final class Replica {
     /// Tokens that a lane runs as one batch: enough to save traffic, little enough to keep the activations small.
     static let tokenBudget = 2048
 
-    /// Collective: fills every replica from rank 0's.
-    func broadcastParameters() throws { try communicator.broadcast(exchange.parameters.bytes, root: 0) }
+    /// The first and the second moments of each owned range.
+    var moments: [[VectorView]] {
+        [optimizer.firstMoment, optimizer.secondMoment].map { moment in
+            var place = 0
+            return exchange.ranges.ranges(of: communicator.rank).map { range in
+                defer { place += range.count }
+                return moment.slice(place..<place + range.count)
+            }
+        }
+    }
 
     /// Runs the rank's shards forward and backward, each lane on its own thread.
     ///
@@ -55,14 +63,23 @@ final class Replica {
         return losses.withLock { $0.flatMap { $0 } }
     }
 
-    /// Updates the owned range of the parameters; `exchange.publishParameters` hands it round.
+    /// Collective: adds up the gradients of all ranks in the owned ranges.
+    ///
+    /// - Returns: the sums of squares of this rank's blocks, `exchange.ranges.largestBlockCount` numbers with zeros behind them.
+    func sumGradients() throws -> [Double] {
+        let sum = try exchange.sumOwnedGradients(touchedRows: lanes.map(\.gradient.touchedWords))
+        lanes[0].gradient.noteTouchedWords(sum.writtenRows)
+        return sum.squares + [Double](repeating: 0, count: exchange.ranges.largestBlockCount - sum.squares.count)
+    }
+
+    /// Updates the owned ranges of the parameters; `exchange.publishParameters` hands them round.
     ///
     /// - Parameters:
     ///   - gradientScale: the clipping.
     ///   - updates: see `AdamW.update`.
     func update(gradientScale: Float, learningRate: Double, updates: [Int?]) {
         optimizer.update(
-            exchange.parameters, gradient: exchange.ownedGradient, gradientScale: gradientScale,
+            exchange.parameters, gradient: exchange.gradients[0], gradientScale: gradientScale,
             learningRate: learningRate, updates: updates)
     }
 }
@@ -77,10 +94,13 @@ extension AdamW.Segment {
 /// Makes the buffers of the replicas.
 ///
 /// - Throws: `UsageError` where shared memory was asked for and cannot be had.
-private func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator, count: Int, lanes: Int) throws
+private func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator, _ model: ModelShape, lanes: Int)
+    throws
     -> any ReplicaExchange
 {
-    let needed = SharedMemoryExchange.byteCount(count: count, lanes: lanes) * communicator.size
+    let (count, block) = (model.layout.count, GradientNorm.blockSize)
+    let table = SparseTable(rows: model.configuration.vocabularySize, columns: model.configuration.hiddenSize)
+    let needed = SharedMemoryExchange.byteCount(count: count, table, lanes: lanes, worldSize: communicator.size)
     let isPossible = communicator.size == 1 || communicator.sharesMemory && SharedMemorySpace.has(needed)
     // Ranks see the same file system, but not at the same moment: all do what the most cautious one finds.
     let possible = try communicator.allGather(isPossible).allSatisfy { $0 }
@@ -90,7 +110,7 @@ private func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator
         )
     }
     if kind == .messages || !possible {
-        return MessageExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
+        return MessageExchange(communicator, count: count, table: table, lanes: lanes, blockSize: block)
     }
-    return try SharedMemoryExchange(communicator, count: count, lanes: lanes, blockSize: GradientNorm.blockSize)
+    return try SharedMemoryExchange(communicator, count: count, table: table, lanes: lanes, blockSize: block)
 }

@@ -19,29 +19,28 @@ struct StepReport {
 
     /// Collective.
     ///
-    /// - Parameter losses: of this rank's shards, by task.
-    init(gathering losses: [[Double]], _ loaded: LoadedStep, of run: TrainingRun) throws {
-        let (ranges, taskCount) = (run.replica.exchange.ranges, run.datasets.count)
-        let blocks = (0..<run.communicator.size).map { ranges.blocks(of: $0).count }
-        let longest = blocks.max() ?? 0
-        var own = [StopRequest.isPending ? 1.0 : 0, Double(loaded.shards.reduce(0) { $0 + $1.tokenCount })]
-        own += losses.joined()
-        own += GradientNorm.blockSums(run.replica.exchange.ownedGradient)
-        own += [Double](repeating: 0, count: 2 + losses.count * taskCount + longest - own.count)
-
+    /// - Parameters:
+    ///   - losses: of this rank's shards, by task.
+    ///   - squares: see `Replica.sumGradients`.
+    init(gathering losses: [[Double]], squares: [Double], _ loaded: LoadedStep, of run: TrainingRun) throws {
+        let taskCount = run.datasets.count
+        let own =
+            [StopRequest.isPending ? 1.0 : 0, Double(loaded.shards.reduce(0) { $0 + $1.tokenCount })]
+            + losses.joined() + squares
         let all = try run.communicator.allGather(own)
+        let reports = (0..<run.communicator.size).map { all[$0 * own.count..<($0 + 1) * own.count] }
         var sums = [Double](repeating: 0, count: taskCount)
-        var (norms, stops, tokenSum): ([Double], Bool, Double) = ([], false, 0)
-        for (rank, blockCount) in blocks.enumerated() {
-            let report = all[rank * own.count..<(rank + 1) * own.count]
+        var (stops, tokenSum) = (false, 0.0)
+        for report in reports {
             stops = stops || report[report.startIndex] != 0
             tokenSum += report[report.startIndex + 1]
             let shardLosses = report.dropFirst(2).prefix(losses.count * taskCount)
             for (place, loss) in shardLosses.enumerated() { sums[place % taskCount] += loss }
-            norms += report.dropFirst(2 + losses.count * taskCount).prefix(blockCount)
         }
         taskLosses = sums
-        gradientNorm = GradientNorm.norm(ofBlockSums: norms)
+        gradientNorm = GradientNorm.norm(
+            ofBlockSums: run.replica.exchange.ranges.inBlockOrder(
+                reports.map { $0.dropFirst(2 + losses.count * taskCount) }))
         tokens = Int(tokenSum)
         isStopRequested = stops
         if let task = sums.firstIndex(where: { !$0.isFinite }) {

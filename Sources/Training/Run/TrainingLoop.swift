@@ -39,8 +39,8 @@ extension TrainingRun {
                 loaded.shards, weights: weights, dropoutKey: mixedKey(configuration.seed, UInt64(loaded.plan.step)))
             clock.note(\.backward)
             clock.moveForwardPasses(of: replica.lanes)
-            try replica.exchange.sumOwnedGradients()
-            let report = try StepReport(gathering: losses, loaded, of: self)
+            let squares = try replica.sumGradients()
+            let report = try StepReport(gathering: losses, squares: squares, loaded, of: self)
             clock.note(\.communication)
             if let problem = report.problem {
                 try skip(loaded.plan, problem, writer, reporter)

@@ -145,7 +145,7 @@ public final class TrainingRun {
             }
         }
         notes.forEach(reporter.warning)
-        try replica.broadcastParameters()
+        try replica.exchange.broadcastParameters()
         if let resumedFrom { try CheckpointContents(self).restoreMoments(from: resumedFrom) }
     }
 
