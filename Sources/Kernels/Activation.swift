@@ -12,7 +12,7 @@ public enum Activation: String, Sendable, CaseIterable {
 /// One activation function, as a type so that the loops below are compiled for each by itself, without a call in them.
 private protocol ActivationFunction {
     static func value(_ x: Lanes) -> Lanes
-    static func derivative(_ x: Lanes) -> Lanes
+    static func valueAndDerivative(_ x: Lanes) -> (value: Lanes, derivative: Lanes)
 }
 
 private enum GELU: ActivationFunction {
@@ -20,9 +20,11 @@ private enum GELU: ActivationFunction {
     static func value(_ x: Lanes) -> Lanes { x * normalDistribution(x) }
 
     @inline(__always)
-    static func derivative(_ x: Lanes) -> Lanes {
-        let density = exponential(x * x * Lanes(repeating: -0.5)) * Lanes(repeating: 0.398_942_28)
-        return normalDistribution(x).addingProduct(x, density)
+    static func valueAndDerivative(_ x: Lanes) -> (value: Lanes, derivative: Lanes) {
+        let distribution = normalDistribution(x)
+        // x² · −log₂ e / 2 as an exponent of 2.
+        let density = powerOfTwo(x * x * Lanes(repeating: -0.721_347_5)) * Lanes(repeating: 0.398_942_28)
+        return (x * distribution, distribution.addingProduct(x, density))
     }
 }
 
@@ -33,11 +35,11 @@ private enum NewGELU: ActivationFunction {
     }
 
     @inline(__always)
-    static func derivative(_ x: Lanes) -> Lanes {
+    static func valueAndDerivative(_ x: Lanes) -> (value: Lanes, derivative: Lanes) {
         let (one, half) = (Lanes(repeating: 1), Lanes(repeating: 0.5))
         let t = hyperbolicTangent(inner(x))
         let slope = Lanes(repeating: 0.797_884_56).addingProduct(x * x, Lanes(repeating: 0.107_032_22))
-        return (half * (one + t)).addingProduct(half * x, (one - t * t) * slope)
+        return (x * half * (one + t), (half * (one + t)).addingProduct(half * x, (one - t * t) * slope))
     }
 
     @inline(__always)
@@ -51,15 +53,15 @@ private enum ReLU: ActivationFunction {
     static func value(_ x: Lanes) -> Lanes { x.raised(to: Lanes(repeating: 0)) }
 
     @inline(__always)
-    static func derivative(_ x: Lanes) -> Lanes {
-        Lanes(repeating: 0).replacing(with: 1, where: x .> Lanes(repeating: 0))
+    static func valueAndDerivative(_ x: Lanes) -> (value: Lanes, derivative: Lanes) {
+        (value(x), Lanes(repeating: 0).replacing(with: 1, where: x .> Lanes(repeating: 0)))
     }
 }
 
-/// `input += bias; output = activation(input)`, in one pass.
+/// `output = activation(input + bias)`.
 ///
 /// - Parameters:
-///   - input: [tokens, intermediateSize]; the bias is added in place, which is what the backward pass reads.
+///   - input: [tokens, intermediateSize].
 ///   - bias: [intermediateSize].
 ///   - output: [tokens, intermediateSize]; overwritten.
 public func activate(_ input: MatrixView, bias: VectorView, _ activation: Activation, into output: MatrixView) {
@@ -81,39 +83,45 @@ private func activate<Function: ActivationFunction>(
         let (source, target) = (input.base + row * input.stride, output.base + row * output.stride)
         forEachPiece(of: input.columns) { offset, count in
             let x = source.piece(offset, count) + bias.base.piece(offset, count)
-            source.storePiece(x, offset, count)
             target.storePiece(Function.value(x), offset, count)
         }
     }
 }
 
-/// The backward pass of `activate`.
+/// The backward pass of `activate`, and the output once more: to compute it anew with its derivative takes less than to keep
+/// it for every layer.
 ///
 /// - Parameters:
 ///   - dOutput: [tokens, intermediateSize]; overwritten by the gradient of the input.
-///   - input: [tokens, intermediateSize], as `activate` left it.
+///   - input: [tokens, intermediateSize], as given to `activate`; overwritten by its output.
+///   - bias: [intermediateSize].
 ///   - dBias: [intermediateSize]; overwritten by the sum over the rows.
-public func activateBackward(_ dOutput: MatrixView, input: MatrixView, _ activation: Activation, dBias: VectorView) {
+public func activateBackward(
+    _ dOutput: MatrixView, input: MatrixView, bias: VectorView, _ activation: Activation, dBias: VectorView
+) {
     require(
-        input.rows == dOutput.rows && input.columns == dOutput.columns && dBias.count == input.columns,
-        "the gradient of an activation between matrices of unlike sizes")
+        input.rows == dOutput.rows && input.columns == dOutput.columns && bias.count == input.columns
+            && dBias.count == input.columns, "the gradient of an activation between matrices of unlike sizes")
     switch activation {
-    case .gelu: activateBackward(dOutput, input, dBias, GELU.self)
-    case .geluNew: activateBackward(dOutput, input, dBias, NewGELU.self)
-    case .relu: activateBackward(dOutput, input, dBias, ReLU.self)
+    case .gelu: activateBackward(dOutput, input, bias, dBias, GELU.self)
+    case .geluNew: activateBackward(dOutput, input, bias, dBias, NewGELU.self)
+    case .relu: activateBackward(dOutput, input, bias, dBias, ReLU.self)
     }
 }
 
 @inline(__always)
 private func activateBackward<Function: ActivationFunction>(
-    _ dOutput: MatrixView, _ input: MatrixView, _ dBias: VectorView, _ function: Function.Type
+    _ dOutput: MatrixView, _ input: MatrixView, _ bias: VectorView, _ dBias: VectorView, _ function: Function.Type
 ) {
     dBias.fill(0)
     let sum = dBias.base
     for row in 0..<input.rows {
         let (source, gradient) = (input.base + row * input.stride, dOutput.base + row * dOutput.stride)
         forEachPiece(of: input.columns) { offset, count in
-            let d = gradient.piece(offset, count) * Function.derivative(source.piece(offset, count))
+            let x = source.piece(offset, count) + bias.base.piece(offset, count)
+            let (value, derivative) = Function.valueAndDerivative(x)
+            source.storePiece(value, offset, count)
+            let d = gradient.piece(offset, count) * derivative
             gradient.storePiece(d, offset, count)
             sum.storePiece(sum.piece(offset, count) + d, offset, count)
         }

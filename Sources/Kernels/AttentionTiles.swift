@@ -11,7 +11,7 @@ typealias BiasedRows = (rows: MatrixView, vector: VectorView)
 func wholeQuads(_ count: Int) -> Int { (count &+ 3) & ~3 }
 
 /// Attention heads of one sequence that are fetched together, so that memory is read in runs longer than the few columns
-/// of one. Their tiles lie below each other, padded with zeros to whole pieces.
+/// of one. Their tiles lie below each other, each in whole pieces; what stands behind the length is whatever it was.
 struct AttentionGroup {
     /// Elements of a matrix of the group, about: a few of them fit the second cache beside the tiles of scores.
     private static let elements = 1 << 14
@@ -40,7 +40,7 @@ struct AttentionGroup {
     /// The rows of the tile of the group's head `index`.
     func rows(_ index: Int) -> Range<Int> { index * tile.rows..<(index + 1) * tile.rows }
 
-    /// `tiles = factor · (rows + bias)`, head by head, zero beyond the length and the head size.
+    /// `tiles = factor · (rows + bias)`, head by head.
     ///
     /// - Parameters:
     ///   - rows: [length, heads · headSize].
@@ -67,9 +67,6 @@ struct AttentionGroup {
                     }
                 }
             }
-        }
-        for head in 0..<heads {
-            for row in length..<tile.rows { tiles.row(head * tile.rows + row).fill(0) }
         }
     }
 

@@ -41,11 +41,11 @@ struct EncoderLayer {
             }
         }
         product(saved.attended, parameters.intermediate, into: saved.intermediate)
+        let activated = work.activated(configuration, tokens: batch.tokenCount)
         work.profile.measure(.elementwise) {
-            activate(
-                saved.intermediate, bias: vectors.intermediateBias, configuration.activation, into: saved.activated)
+            activate(saved.intermediate, bias: vectors.intermediateBias, configuration.activation, into: activated)
         }
-        product(saved.activated, parameters.output, into: saved.outputNormalized)
+        product(activated, parameters.output, into: saved.outputNormalized)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let rows = shard.tokens
@@ -59,6 +59,7 @@ struct EncoderLayer {
 
     /// - Parameters:
     ///   - dHidden: [tokens, hiddenSize], the gradient of the layer's output; overwritten by that of its input.
+    ///   - saved: as the forward pass left it; used up.
     ///   - gradients: overwritten.
     ///   - shardVectors: for each shard where the gradients of the layer's vectors go.
     func backward(
@@ -67,14 +68,15 @@ struct EncoderLayer {
         into gradients: ModelTensors.Layer
     ) {
         let vectors = parameters.vectors
-        func products(
-            _ dOutput: MatrixView, _ source: MatrixView, _ weight: MatrixView, into gradient: MatrixView,
-            dInput: MatrixView, adds: Bool = false
-        ) {
+        func weightProduct(_ dOutput: MatrixView, _ source: MatrixView, into gradient: MatrixView) {
             work.profile.measure(.products) {
                 multiplyShardwise(
                     transposed: dOutput, source, shardOffsets: batch.shardOffsets, into: gradient,
                     scratch: work.products)
+            }
+        }
+        func inputProduct(_ dOutput: MatrixView, _ weight: MatrixView, into dInput: MatrixView, adds: Bool = false) {
+            work.profile.measure(.products) {
                 multiply(dOutput, weight, .asIs, into: dInput, adds: adds, scratch: work.products)
             }
         }
@@ -88,18 +90,19 @@ struct EncoderLayer {
                     own.outputNorm.gradients)
             }
         }
-        products(
-            work.outputProduct, saved.activated, parameters.output, into: gradients.output, dInput: work.intermediate)
+        inputProduct(work.outputProduct, parameters.output, into: work.intermediate)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 activateBackward(
                     work.intermediate.rows(shard.tokens), input: saved.intermediate.rows(shard.tokens),
-                    configuration.activation, dBias: shardVectors[shard.index].intermediateBias)
+                    bias: vectors.intermediateBias, configuration.activation,
+                    dBias: shardVectors[shard.index].intermediateBias)
             }
         }
-        products(
-            work.intermediate, saved.attended, parameters.intermediate, into: gradients.intermediate, dInput: dHidden,
-            adds: true)
+        // What was the input of the activation function is its output now.
+        weightProduct(work.outputProduct, saved.intermediate, into: gradients.output)
+        weightProduct(work.intermediate, saved.attended, into: gradients.intermediate)
+        inputProduct(work.intermediate, parameters.intermediate, into: dHidden, adds: true)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let (rows, own) = (shard.tokens, shardVectors[shard.index])
@@ -110,8 +113,8 @@ struct EncoderLayer {
                     dSublayer: work.attentionProduct.rows(rows), dBias: own.attentionBias, own.attentionNorm.gradients)
             }
         }
-        products(
-            work.attentionProduct, saved.context, parameters.attention, into: gradients.attention, dInput: work.context)
+        weightProduct(work.attentionProduct, saved.context, into: gradients.attention)
+        inputProduct(work.attentionProduct, parameters.attention, into: work.context)
         work.profile.measure(.attention) {
             for shard in batch.shards {
                 let rows = shard.tokens
@@ -123,8 +126,8 @@ struct EncoderLayer {
                     scratch: work.attention)
             }
         }
-        products(
-            work.projections, input, parameters.projections, into: gradients.projections, dInput: dHidden, adds: true)
+        weightProduct(work.projections, input, into: gradients.projections)
+        inputProduct(work.projections, parameters.projections, into: dHidden, adds: true)
     }
 
     private func norm(_ tensors: ModelTensors.LayerNorm) -> LayerNormParameters {

@@ -13,14 +13,12 @@ final class LayerActivations {
     private(set) var attentionInverseDeviation = VectorView.empty
     /// The output of the attention block [tokens, hiddenSize].
     private(set) var attended = MatrixView.empty
-    /// The feed-forward block before its activation function, bias added [tokens, intermediateSize].
+    /// The feed-forward block before its bias and activation function [tokens, intermediateSize].
     private(set) var intermediate = MatrixView.empty
-    private(set) var activated = MatrixView.empty
     private(set) var outputNormalized = MatrixView.empty
     private(set) var outputInverseDeviation = VectorView.empty
     /// The layer's output [tokens, hiddenSize].
     private(set) var output = MatrixView.empty
-    private let outputBuffer = GrowingBuffer()
 
     /// - Parameter idle: memory that nothing else uses as long as the activations are needed; filled first.
     func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch, idle: [VectorView] = []) {
@@ -45,10 +43,9 @@ final class LayerActivations {
         attentionInverseDeviation = vector(buffers[4], tokens)
         attended = matrix(buffers[5], columns: hidden)
         intermediate = matrix(buffers[6], columns: configuration.intermediateSize)
-        activated = matrix(buffers[7], columns: configuration.intermediateSize)
-        outputNormalized = matrix(buffers[8], columns: hidden)
-        outputInverseDeviation = vector(buffers[9], tokens)
-        output = matrix(outputBuffer, columns: hidden)
+        outputNormalized = matrix(buffers[7], columns: hidden)
+        outputInverseDeviation = vector(buffers[8], tokens)
+        output = matrix(buffers[9], columns: hidden)
     }
 }
 
@@ -67,6 +64,12 @@ final class LayerGradients {
     let attention = GrowingBuffer()
     /// Where the time goes.
     var profile = PassProfile()
+
+    /// What the activation function of a feed-forward block gives in the forward pass [tokens, intermediateSize], in the
+    /// memory of its gradient.
+    func activated(_ configuration: BERTConfiguration, tokens: Int) -> MatrixView {
+        buffers[1].matrix(rows: tokens, columns: configuration.intermediateSize)
+    }
 
     func reserve(_ configuration: BERTConfiguration, tokens: Int) {
         let hidden = configuration.hiddenSize
