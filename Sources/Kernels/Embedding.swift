@@ -112,29 +112,32 @@ public func scatterAdd(
         let index = order[start] >> 32
         var end = start + 1
         while end < order.count && order[end] >> 32 == index { end += 1 }
-        let tokens = order[start..<end].map { Int($0 & 0xFFFF_FFFF) }
         touched.append(Int32(index))
         sumRows(
-            dTokens, tokens[...], shards: 0..<shardCount, shardOffsets, into: gradient.row(Int(index)), temporary,
-            depth: 0)
+            dTokens, order[start..<end], shards: 0..<shardCount, shardOffsets, into: gradient.row(Int(index)),
+            temporary, depth: 0)
         start = end
     }
     return touched
 }
 
-/// Adds up rows of tokens (ascending, at least one) over the shards that hold them.
+/// The token of a (table row, token) pair.
+@inline(__always)
+private func token(_ pair: UInt64) -> Int { Int(pair & 0xFFFF_FFFF) }
+
+/// Adds up the rows of the tokens of some pairs (ascending, at least one) over the shards that hold them.
 private func sumRows(
-    _ rows: MatrixView, _ tokens: ArraySlice<Int>, shards: Range<Int>, _ shardOffsets: [Int], into target: VectorView,
-    _ temporary: MatrixView, depth: Int
+    _ rows: MatrixView, _ pairs: ArraySlice<UInt64>, shards: Range<Int>, _ shardOffsets: [Int],
+    into target: VectorView, _ temporary: MatrixView, depth: Int
 ) {
     if shards.count == 1 {
         target.fill(0)
-        for token in tokens { add(rows.row(token), to: target) }
+        for pair in pairs { add(rows.row(token(pair)), to: target) }
         return
     }
     let middle = shards.lowerBound + treeSplit(shards.count)
-    let cut = tokens.firstIndex { $0 >= shardOffsets[middle] } ?? tokens.endIndex
-    let (left, right) = (tokens[..<cut], tokens[cut...])
+    let cut = pairs.firstIndex { token($0) >= shardOffsets[middle] } ?? pairs.endIndex
+    let (left, right) = (pairs[..<cut], pairs[cut...])
     if right.isEmpty {
         sumRows(rows, left, shards: shards.lowerBound..<middle, shardOffsets, into: target, temporary, depth: depth)
     } else if left.isEmpty {
