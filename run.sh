@@ -14,7 +14,8 @@ Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [options of `mtbert-di
        ./run.sh evaluate | predict | inspect | … [options of that subcommand]
 
   train    trains CONFIG (without one: the built-in demonstration) on -n ranks; by default as many as this
-           machine's cores allow, a power of two up to 8. More ranks than cores work too, only slower.
+           machine's cores allow, a power of two up to 8. More ranks than cores work too, only slower. Cores
+           that are left become threads of the ranks; --threads T fixes their number.
            Ctrl-C or SIGTERM stops the run after a checkpoint; a second one stops it at once.
   build    builds the program; a few minutes the first time
   test     builds and runs every test, those under mpirun included
@@ -203,12 +204,15 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
         case $1 in
         -n | -np | --ranks) ranks=$2 && whole_number "$1" "$2" && shift ;;
         --ranks=*) ranks=${1#*=} && whole_number --ranks "$ranks" ;;
-        --threads) threads=$2 && whole_number "$1" "$2" && arguments+=("$1" "$2") && shift ;;
-        --threads=*) threads=${1#*=} && whole_number --threads "$threads" && arguments+=("$1") ;;
+        --threads) threads=$2 && arguments+=("$1" "$2") && shift ;;
+        --threads=*) threads=${1#*=} && arguments+=("$1") ;;
         *) arguments+=("$1") ;;
         esac
         shift
     done
+    # Where the program chooses, it gives each rank what cores are left.
+    if [[ $threads == auto ]]; then threads=1; fi
+    whole_number --threads "$threads"
     build_program
     prepare_launcher "$ranks" "$threads"
     local command=(mtbert-dist "$subcommand" "${arguments[@]}")

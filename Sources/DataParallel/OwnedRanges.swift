@@ -43,10 +43,15 @@ public struct OwnedRanges: Sendable, Equatable {
     /// Puts values of blocks in the order of the blocks.
     ///
     /// - Parameter values: for each rank those of its blocks, ascending; more may follow.
-    public func inBlockOrder<Value>(_ values: [some Collection<Value>]) -> [Value] {
-        let places = (0..<worldSize).flatMap { rank in
-            zip(blocks(of: rank).joined(), values[rank]).map { (block: $0, value: $1) }
+    public func inBlockOrder(_ values: [ArraySlice<Double>]) -> [Double] {
+        var ordered = [Double](repeating: 0, count: blockCount)
+        for (rank, own) in values.enumerated() {
+            var place = own.startIndex
+            for range in blocks(of: rank) {
+                ordered.replaceSubrange(range, with: own[place..<place + range.count])
+                place += range.count
+            }
         }
-        return places.sorted { $0.block < $1.block }.map(\.value)
+        return ordered
     }
 }

@@ -24,22 +24,30 @@ struct OwnedSummation {
         let rows = scratch.view.matrix(rows: treeDepth(leafCount), columns: ranges.blockSize)
         var sum = OwnedSum()
         for range in ranges.ranges(of: rank) {
+            let touchedRows = RowSet.rows(inAnyOf: touched, table.rows(in: range))
+            var next = 0
             for start in stride(from: range.lowerBound, to: range.upperBound, by: ranges.blockSize) {
                 let block = start..<min(start + ranges.blockSize, range.upperBound)
-                let written = RowSet.rows(inAnyOf: touched, table.rows(in: block))
-                for row in written {
-                    let elements = table.elements(ofRow: Int(row), in: block)
+                var isZero = true
+                while next < touchedRows.count {
+                    let row = Int(touchedRows[next])
+                    let elements = table.elements(ofRow: row, in: block)
+                    if elements.isEmpty { break }
                     sumTree(leaves: leafCount, into: target.slice(elements), scratch: rows) {
-                        touched[$0].contains(Int(row)) ? leaf($0, elements) : nil
+                        touched[$0].contains(row) ? leaf($0, elements) : nil
                     }
-                    if sum.writtenRows.last != row { sum.writtenRows.append(row) }
+                    isZero = false
+                    // The rest of a row that the block cuts belongs to the next one.
+                    if (row + 1) * table.columns > block.upperBound { break }
+                    next += 1
                 }
                 let dense = max(block.lowerBound, min(table.count, block.upperBound))..<block.upperBound
                 if !dense.isEmpty {
                     sumTree(leaves: leafCount, into: target.slice(dense), scratch: rows) { leaf($0, dense) }
                 }
-                sum.squares.append(written.isEmpty && dense.isEmpty ? 0 : sumOfSquares(target.slice(block)))
+                sum.squares.append(isZero && dense.isEmpty ? 0 : sumOfSquares(target.slice(block)))
             }
+            sum.writtenRows += touchedRows
         }
         return sum
     }

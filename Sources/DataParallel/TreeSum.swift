@@ -17,7 +17,7 @@ func sumTree(leaves: Int, into target: VectorView, scratch: MatrixView, leaf: (I
     // The target is written last, when every leaf has been read.
     let middle = treeSplit(leaves)
     let left = partialSum(0..<middle, target.count, scratch, depth: 0, leaf)
-    let right = partialSum(middle..<leaves, target.count, scratch, depth: left == nil ? 0 : 1, leaf)
+    let right = partialSum(middle..<leaves, target.count, scratch, depth: 1, leaf)
     if let left, let right { add(left, right, into: target) } else { put(left ?? right, into: target) }
 }
 

@@ -8,6 +8,8 @@ public protocol Communicator: AnyObject, Sendable {
     var size: Int { get }
     /// Whether all ranks run on one machine and can share memory.
     var sharesMemory: Bool { get }
+    /// Names the machine that this rank runs on, by the lowest rank on it.
+    var machine: Int { get }
 
     /// Returns when every rank has called it (MPI 3.1, section 5.3).
     func barrier() throws

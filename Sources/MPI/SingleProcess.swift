@@ -5,6 +5,7 @@ public final class SingleProcess: Communicator {
     public let rank = 0
     public let size = 1
     public let sharesMemory = true
+    public let machine = 0
 
     public init() {}
 

@@ -9,6 +9,7 @@ public final class World: Communicator, @unchecked Sendable {
     public let rank: Int
     public let size: Int
     public let sharesMemory: Bool
+    public let machine: Int
     let communicator: MPI_Comm
 
     /// Whether this process was started by `mpirun` or another launcher of MPI processes.
@@ -39,7 +40,10 @@ public final class World: Communicator, @unchecked Sendable {
             MPI_Comm_split_type(communicator, Int32(MPI_COMM_TYPE_SHARED), 0, cmpi_info_null(), &node),
             "MPI_Comm_split_type")
         try check(MPI_Comm_size(node, &local), "MPI_Comm_size")
+        var lowest = rank
+        try check(MPI_Bcast(&lowest, 1, cmpi_int(), 0, node), "MPI_Bcast")
         try check(MPI_Comm_free(&node), "MPI_Comm_free")
+        machine = Int(lowest)
         self.rank = Int(rank)
         self.size = Int(size)
         sharesMemory = local == size

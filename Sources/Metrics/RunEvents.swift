@@ -69,6 +69,8 @@ extension RunEvent {
         public var worldSize: Int
         /// Shards that a rank runs at once.
         public var threads: Int
+        /// Where the ranks run, and what they may use there, such as "host (2 cores, 24 GB)".
+        public var machine: String
         /// Examples of all tasks in a step.
         public var batchSize: Int
         public var shards: Int
@@ -80,8 +82,8 @@ extension RunEvent {
 
         public init(
             version: String, model: String, parameterCount: Int, precision: String, tasks: [TaskSummary],
-            worldSize: Int, threads: Int, batchSize: Int, shards: Int, maxLength: Int, totalSteps: Int, seed: UInt64,
-            output: String
+            worldSize: Int, threads: Int, machine: String, batchSize: Int, shards: Int, maxLength: Int,
+            totalSteps: Int, seed: UInt64, output: String
         ) {
             self.version = version
             self.model = model
@@ -90,6 +92,7 @@ extension RunEvent {
             self.tasks = tasks
             self.worldSize = worldSize
             self.threads = threads
+            self.machine = machine
             self.batchSize = batchSize
             self.shards = shards
             self.maxLength = maxLength

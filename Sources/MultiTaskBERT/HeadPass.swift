@@ -67,7 +67,7 @@ final class HeadPass {
         for shard in batch.shards {
             let dropout = dropout(shard, dropoutKey)
             let own = ModelTensors.Heads(
-                vectors.row(shard.index), base: region.lowerBound, model.layout, tasks: model.tasks)
+                gradients.heads, movedBy: vectors.row(shard.index).base - gradients.flat.slice(region).base)
             dropOut(output.rows(shard.sequences), dropout, into: input.rows(shard.sequences))
             var sums = [Double](repeating: 0, count: model.tasks.count)
             forEachTask(of: shard, batch) { task, sequences in

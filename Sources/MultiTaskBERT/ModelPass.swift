@@ -103,8 +103,9 @@ public final class ModelPass {
         for index in (0..<configuration.layerCount).reversed() {
             let region = model.layout.layerVectors[index]
             let rows = shardRows(batch, region)
+            let home = target.flat.slice(region).base
             let vectors = (0..<batch.shardCount).map {
-                ModelTensors.LayerVectors(rows.row($0), base: region.lowerBound, model.layout, layer: index)
+                ModelTensors.LayerVectors(target.layers[index].vectors, movedBy: rows.row($0).base - home)
             }
             EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).backward(
                 dHidden, input: index == 0 ? embedding.output.matrix(like: dHidden) : layers[index - 1].output, batch,

@@ -12,6 +12,10 @@ struct ModelTensors: Sendable {
     struct LayerNorm: Sendable {
         let scale, shift: VectorView
 
+        func moved(by distance: Int) -> LayerNorm {
+            LayerNorm(scale: scale.moved(by: distance), shift: shift.moved(by: distance))
+        }
+
         func parameters(epsilon: Float) -> LayerNormParameters {
             LayerNormParameters(scale: scale, shift: shift, epsilon: epsilon)
         }
@@ -23,9 +27,7 @@ struct ModelTensors: Sendable {
         let projectionBias, attentionBias, intermediateBias, outputBias: VectorView
         let attentionNorm, outputNorm: LayerNorm
 
-        /// - Parameter base: what element of the flat buffer `vector` begins with.
-        init(_ vector: VectorView, base: Int, _ layout: ParameterLayout, layer: Int) {
-            let finder = TensorFinder(layout: layout, vector: vector, base: base)
+        fileprivate init(_ finder: TensorFinder, layer: Int) {
             let prefix = "bert.encoder.layer.\(layer)."
             let query = finder.vector(prefix + "attention.self.query.bias")
             projectionBias = VectorView(query.base, count: 3 * query.count)
@@ -34,6 +36,16 @@ struct ModelTensors: Sendable {
             outputBias = finder.vector(prefix + "output.dense.bias")
             attentionNorm = finder.layerNorm(prefix + "attention.output.LayerNorm")
             outputNorm = finder.layerNorm(prefix + "output.LayerNorm")
+        }
+
+        /// The same vectors in another copy of the region that they lie in.
+        init(_ other: LayerVectors, movedBy distance: Int) {
+            projectionBias = other.projectionBias.moved(by: distance)
+            attentionBias = other.attentionBias.moved(by: distance)
+            intermediateBias = other.intermediateBias.moved(by: distance)
+            outputBias = other.outputBias.moved(by: distance)
+            attentionNorm = other.attentionNorm.moved(by: distance)
+            outputNorm = other.outputNorm.moved(by: distance)
         }
     }
 
@@ -51,10 +63,20 @@ struct ModelTensors: Sendable {
         let poolerBias: VectorView
         let classifiers: [Linear]
 
-        init(_ vector: VectorView, base: Int, _ layout: ParameterLayout, tasks: [ClassificationTask]) {
-            let finder = TensorFinder(layout: layout, vector: vector, base: base)
+        fileprivate init(_ finder: TensorFinder, tasks: [ClassificationTask]) {
             poolerBias = finder.vector("bert.pooler.dense.bias")
             classifiers = tasks.map { finder.linear("classifiers.\($0.name)") }
+        }
+
+        /// The same tensors in another copy of the region that they lie in.
+        init(_ other: Heads, movedBy distance: Int) {
+            poolerBias = other.poolerBias.moved(by: distance)
+            classifiers = other.classifiers.map {
+                Linear(
+                    weight: $0.weight.flattened.moved(by: distance).matrix(
+                        rows: $0.weight.rows, columns: $0.weight.columns),
+                    bias: $0.bias.moved(by: distance))
+            }
         }
     }
 
@@ -66,7 +88,7 @@ struct ModelTensors: Sendable {
     let heads: Heads
 
     init(_ flat: VectorView, _ layout: ParameterLayout, layerCount: Int, tasks: [ClassificationTask]) {
-        let finder = TensorFinder(layout: layout, vector: flat, base: 0)
+        let finder = TensorFinder(layout: layout, vector: flat)
         self.flat = flat
         words = finder.matrix("bert.embeddings.word_embeddings.weight")
         positions = finder.matrix("bert.embeddings.position_embeddings.weight")
@@ -80,22 +102,25 @@ struct ModelTensors: Sendable {
                 attention: finder.matrix(prefix + "attention.output.dense.weight"),
                 intermediate: finder.matrix(prefix + "intermediate.dense.weight"),
                 output: finder.matrix(prefix + "output.dense.weight"),
-                vectors: LayerVectors(flat, base: 0, layout, layer: layer))
+                vectors: LayerVectors(finder, layer: layer))
         }
         pooler = finder.matrix("bert.pooler.dense.weight")
-        heads = Heads(flat, base: 0, layout, tasks: tasks)
+        heads = Heads(finder, tasks: tasks)
     }
 }
 
-/// Finds tensors by name in a part of the flat buffer.
+extension VectorView {
+    fileprivate func moved(by distance: Int) -> VectorView { VectorView(base + distance, count: count) }
+}
+
+/// Finds tensors by name in the flat buffer.
 private struct TensorFinder {
     let layout: ParameterLayout
     let vector: VectorView
-    let base: Int
 
     func vector(_ name: String) -> VectorView {
         guard let tensor = layout.tensor(name) else { fatalError("broken invariant: no tensor \(name) in the layout") }
-        return vector.slice(tensor.offset - base..<tensor.offset - base + tensor.count)
+        return vector.slice(tensor.range)
     }
 
     func matrix(_ name: String) -> MatrixView {

@@ -16,7 +16,8 @@ extension ProgressDisplay {
         }
         lines.append("  tasks  \(start.tasks.count)")
         lines += aligned(rows, leading: [1, 2], indent: "         ")
-        let ranks = "\(count(start.worldSize, "rank")) × \(count(start.threads, "thread"))"
+        let ranks =
+            "\(count(start.worldSize, "rank")) × \(count(start.threads, "thread")) on \(printable(start.machine))"
         let batch =
             "\(start.batchSize) examples in \(count(start.shards, "shard")), up to \(start.maxLength) tokens each"
         lines.append("  ranks  \(ranks)")

@@ -47,6 +47,7 @@ extension RunEvent.Start {
         }
         object.set("world_size", worldSize)
         object.set("threads", threads)
+        object.set("machine", machine)
         object.set("batch_size", batchSize)
         object.set("shards", shards)
         object.set("max_length", maxLength)

@@ -30,16 +30,20 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Which files: dev or test.")
     var split = "test"
 
-    @Option(help: "Chunks of the files that a rank scores at once, each on a thread of its own.")
-    var threads = 1
+    @Option(
+        help: ArgumentHelp(
+            "Chunks of the files that a rank scores at once, each on a thread of its own; auto: as many as cores allow.",
+            valueName: "auto|number"))
+    var threads = "auto"
 
     @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
     func run() throws {
         try withRanks { communicator in
+            let count = try communicator.agreeing { try ThreadCount(argument: threads) }
             let evaluation = try CheckpointEvaluation(
-                checkpoint: checkpoint, configurationFile: config, overrides: overrides, split: split, threads: threads,
+                checkpoint: checkpoint, configurationFile: config, overrides: overrides, split: split, threads: count,
                 communicator: communicator)
             let event = try evaluation.run()
             if communicator.rank == 0 {

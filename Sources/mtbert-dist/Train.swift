@@ -46,8 +46,12 @@ struct Train: ParsableCommand {
             valueName: "auto|never|path"))
     var resume = "auto"
 
-    @Option(help: "Shares of its shards that a rank computes at once, each on a thread of its own.")
-    var threads = 1
+    @Option(
+        help: ArgumentHelp(
+            "Shares of its shards that a rank computes at once, each on a thread of its own; auto: as many as cores and "
+                + "memory allow. The result is the same.",
+            valueName: "auto|number"))
+    var threads = "auto"
 
     @Option(
         help: ArgumentHelp(
@@ -67,7 +71,7 @@ struct Train: ParsableCommand {
             let configuration = try communicator.agreeing { try resolvedConfiguration() }
             var options = RunOptions()
             options.resume = ResumePolicy(resume)
-            options.threads = threads
+            options.threads = try communicator.agreeing { try ThreadCount(argument: threads) }
             options.exchange = try communicator.agreeing { try ExchangeKind(argument: exchange) }
             let display = ProgressDisplay()
             let run = try TrainingRun(configuration, options: options, communicator: communicator, display: display)

@@ -28,7 +28,8 @@ import Testing
     @Test(arguments: [1, 2, 3, 8], [0, 200, 1000]) func valuesComeInBlockOrder(worldSize: Int, tableCount: Int) {
         let ranges = OwnedRanges(count: 1000, blockSize: 64, worldSize: worldSize, tableCount: tableCount)
         let values = (0..<worldSize).map { rank in
-            ranges.ranges(of: rank).flatMap { stride(from: $0.lowerBound, to: $0.upperBound, by: 64) } + [-1, -1]
+            (ranges.ranges(of: rank).flatMap { stride(from: $0.lowerBound, to: $0.upperBound, by: 64) } + [-1, -1])
+                .map(Double.init)[...]
         }
         #expect(ranges.inBlockOrder(values) == Array(stride(from: 0, to: 1000, by: 64)))
     }

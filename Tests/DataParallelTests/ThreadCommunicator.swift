@@ -77,6 +77,7 @@ final class ThreadCommunicator: Communicator, @unchecked Sendable {
     let rank: Int
     let size: Int
     let sharesMemory = true
+    let machine = 0
     private let meeting: Meeting
     private var windowCount = 0
 

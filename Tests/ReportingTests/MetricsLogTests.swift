@@ -26,7 +26,7 @@ struct MetricsLogTests {
             Sample.start.jsonLine
                 == #"{"event":"start","version":"0.1.0","model":"/here/models/minilm","parameters":22713216,"#
                 + #""precision":"fp32","tasks":{"books":{"train":1400,"dev":200,"labels":["negative","positive"]},"#
-                + #""zh":{"train":12000,"dev":10,"test":9,"labels":["负面","正面"]}},"world_size":4,"threads":1,"#
+                + #""zh":{"train":12000,"dev":10,"test":9,"labels":["负面","正面"]}},"world_size":4,"threads":1,"machine":"node7 (16 cores, 64 GB)","#
                 + #""batch_size":32,"shards":8,"max_length":128,"total_steps":400,"seed":42,"#
                 + #""output":"/here/runs/reviews"}"#)
         #expect(

@@ -47,7 +47,7 @@ struct ProgressDisplayTests {
                   tasks  2
                          books  train 1,400, dev 200          negative, positive
                          zh     train 12,000, dev 10, test 9  负面, 正面
-                  ranks  4 ranks × 1 thread
+                  ranks  4 ranks × 1 thread on node7 (16 cores, 64 GB)
                   batch  32 examples in 8 shards, up to 128 tokens each
                   steps  400, seed 42
                   into   runs/reviews

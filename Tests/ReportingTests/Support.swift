@@ -43,7 +43,8 @@ enum Sample {
                 .init(name: "books", labels: ["negative", "positive"], trainCount: 1400, devCount: 200),
                 .init(name: "zh", labels: ["负面", "正面"], trainCount: 12_000, devCount: 10, testCount: 9),
             ],
-            worldSize: 4, threads: 1, batchSize: 32, shards: 8, maxLength: 128, totalSteps: 400, seed: 42,
+            worldSize: 4, threads: 1, machine: "node7 (16 cores, 64 GB)", batchSize: 32, shards: 8, maxLength: 128,
+            totalSteps: 400, seed: 42,
             output: "/here/runs/reviews"))
 
     static func step(_ number: Int, of total: Int = 400, loss: Double = 0.5) -> RunEvent {

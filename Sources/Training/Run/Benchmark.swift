@@ -65,7 +65,7 @@ public struct Benchmark {
             }
             let valid = try ShardLayout(shardCount: settings.shards).shards(
                 ofRank: communicator.rank, of: communicator.size)
-            _ = try RunConfiguration().lanes(settings.threads, shardsPerRank: valid.count)
+            _ = try RunConfiguration.lanes(.count(settings.threads), shardsPerRank: valid.count) { $0[0] }
             return ModelShape(
                 configuration,
                 tasks: [

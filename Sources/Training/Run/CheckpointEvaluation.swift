@@ -23,11 +23,16 @@ public struct CheckpointEvaluation {
     ///   - split: `dev` or `test`.
     /// - Throws: `AgreedFailure` on every rank where anything is wrong on one.
     public init(
-        checkpoint: String, configurationFile: String?, overrides: [String], split: String, threads: Int,
-        communicator: any Communicator
+        checkpoint: String, configurationFile: String?, overrides: [String], split: String,
+        threads: ThreadCount, communicator: any Communicator
     ) throws {
         self.communicator = communicator
-        self.threads = max(1, threads)
+        let placement = try RankPlacement(communicator)
+        self.threads =
+            switch threads {
+            case .auto: placement.machines.map(\.coresPerRank).min() ?? 1
+            case .count(let count): max(1, count)
+            }
         (saved, configuration, evaluator, step, self.split) = try communicator.agreeing {
             guard let split = RunConfiguration.Evaluation.Split(rawValue: split) else {
                 throw UsageError("--split is \(split); it must be dev or test")

@@ -25,9 +25,11 @@ extension RunConfiguration {
 
     /// The number of lanes of a rank.
     ///
+    /// - Parameter automatic: chooses one of the valid numbers, which ascend.
     /// - Throws: `UsageError` that lists the valid numbers.
-    func lanes(_ threads: Int, shardsPerRank: Int) throws -> Int {
+    static func lanes(_ threads: ThreadCount, shardsPerRank: Int, automatic: ([Int]) -> Int) throws -> Int {
         let valid = try ShardLayout(shardCount: shardsPerRank).validRankCounts
+        guard case .count(let threads) = threads else { return automatic(valid) }
         guard valid.contains(threads) else {
             let list = valid.map(String.init).joined(separator: ", ")
             throw UsageError(

@@ -12,11 +12,28 @@ import Tokenization
 /// How a run is carried out; none of it changes the result.
 public struct RunOptions: Sendable {
     public var resume = ResumePolicy.auto
-    /// Shards that a rank computes at once.
-    public var threads = 1
+    public var threads = ThreadCount.auto
     public var exchange = ExchangeKind.auto
 
     public init() {}
+}
+
+/// Shards that a rank computes at once.
+public enum ThreadCount: Sendable, Equatable {
+    /// As many as cores and memory allow.
+    case auto
+    case count(Int)
+
+    /// - Throws: `UsageError` for what is neither `auto` nor a whole number.
+    public init(argument text: String) throws {
+        if text == "auto" {
+            self = .auto
+        } else if let count = Int(text) {
+            self = .count(count)
+        } else {
+            throw UsageError("--threads is \(text); it must be auto or a whole number from 1 on")
+        }
+    }
 }
 
 extension ExchangeKind {
@@ -49,6 +66,7 @@ public final class TrainingRun {
     /// Of the whole run.
     public let totalSteps: Int
     private let options: RunOptions
+    private let placement: RankPlacement
 
     /// Collective: every rank prepares the same run. What is wrong on any rank is thrown on all, before anything is trained.
     ///
@@ -99,10 +117,16 @@ public final class TrainingRun {
         resumedFrom = saved?.checkpoint
         self.datasets = datasets
         self.store = store
+        model = ModelShape(
+            source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) })
+        let (model, placement) = (model, try RankPlacement(communicator))
+        self.placement = placement
         let plan = try communicator.agreeing {
             try WorkPlan(
-                configuration, datasets, communicator, threads: options.threads, shardCount: saved?.state.shards)
+                configuration, datasets, communicator, model, placement, threads: options.threads,
+                shardCount: saved?.state.shards)
         }
+        placement.warnings(threads: plan.laneCount, needed: plan.memory.bytes).forEach(reporter.warning)
         state =
             saved?.state
             ?? TrainerState(
@@ -113,9 +137,6 @@ public final class TrainingRun {
         schedule = configuration.learningRateSchedule(totalSteps: totalSteps)
 
         reporter.phase("loading the model")
-        model = ModelShape(
-            source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) })
-        let model = model
         try communicator.agreeing { try source.requireRoom(for: model) }
         replica = try Replica(
             model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW)
@@ -159,7 +180,8 @@ public final class TrainingRun {
                     name: $0.name, labels: $0.labelNames, trainCount: $0.trainingRows.count,
                     devCount: $0.dev?.usableRows.count, testCount: $0.test?.usableRows.count)
             },
-            worldSize: communicator.size, threads: replica.lanes.count, batchSize: configuration.batch.size,
+            worldSize: communicator.size, threads: replica.lanes.count, machine: placement.description,
+            batchSize: configuration.batch.size,
             shards: state.shards, maxLength: configuration.batch.maxLength, totalSteps: totalSteps,
             seed: configuration.seed, output: configuration.output)
     }
@@ -179,16 +201,23 @@ private struct WorkPlan {
     let planner: StepPlanner
     let ownShards: Range<Int>
     let laneCount: Int
+    let memory: MemoryNeed
 
     /// - Parameter shardCount: of the run that is resumed; nil where the configuration decides.
     init(
-        _ configuration: RunConfiguration, _ datasets: [TaskDataset], _ communicator: any Communicator, threads: Int,
-        shardCount: Int?
+        _ configuration: RunConfiguration, _ datasets: [TaskDataset], _ communicator: any Communicator,
+        _ model: ModelShape, _ placement: RankPlacement, threads: ThreadCount, shardCount: Int?
     ) throws {
         let layout = try ShardLayout(
             shardCount: try shardCount ?? configuration.batch.shards.count(ranks: communicator.size))
         ownShards = try layout.shards(ofRank: communicator.rank, of: communicator.size)
-        laneCount = try configuration.lanes(threads, shardsPerRank: ownShards.count)
+        let memory = MemoryNeed(
+            model: model, worldSize: communicator.size, batchSize: configuration.batch.size,
+            maxLength: configuration.batch.maxLength, shardCount: layout.shardCount)
+        self.memory = memory
+        laneCount = try RunConfiguration.lanes(threads, shardsPerRank: ownShards.count) {
+            placement.threads(valid: $0, needed: memory.bytes)
+        }
         planner = try StepPlanner(
             seed: configuration.seed, tasks: datasets.map { PlannedTask($0) }, batchSize: configuration.batch.size,
             shardCount: layout.shardCount, sampling: try configuration.sampling.makeStrategy(),

@@ -1,0 +1,37 @@
+import MultiTaskBERT
+
+/// An estimate of the memory that training takes.
+struct MemoryNeed {
+    let model: ModelShape
+    /// Of all ranks.
+    let worldSize: Int
+    /// Examples of a step, and the tokens of the longest.
+    let batchSize, maxLength: Int
+    let shardCount: Int
+
+    /// The most bytes that so many ranks on one machine take, one of them rank 0 with a checkpoint to write.
+    func bytes(ranks: Int, threads: Int) -> Int {
+        let copy = 4 * model.layout.count
+        // Parameters once, or once a rank where memory cannot be shared: the smaller figure, since that is the usual case.
+        let gradients = ranks * threads * copy
+        let moments = 2 * copy * ranks / worldSize
+        let checkpoint = 3 * copy
+        return copy + gradients + moments + checkpoint + ranks
+            * (Self.program + threads * activations(threads: threads))
+    }
+
+    /// Code, libraries, and the scratch memory of products.
+    private static let program = 80_000_000
+
+    /// Of one thread, with texts as long as they may be.
+    private func activations(threads: Int) -> Int {
+        let configuration = model.configuration
+        let shardTokens = (batchSize + shardCount - 1) / shardCount * maxLength
+        let laneTokens = shardTokens * shardCount / (worldSize * threads)
+        let tokens = min(laneTokens, max(Replica.tokenBudget, shardTokens))
+        let layer =
+            8 * configuration.hiddenSize + 2 * configuration.intermediateSize
+            + configuration.attentionHeadCount * maxLength
+        return 4 * tokens * configuration.layerCount * layer
+    }
+}
