@@ -289,46 +289,59 @@ natural_lengths() {
     }'
 }
 
-# Without options: a table of models and ranks, and of PyTorch by turns where `PYTHON` (python3) has torch and transformers.
+# Without options: a table of models, precisions and ranks, and of PyTorch by turns where `PYTHON` (python3) has torch and
+# transformers. Every figure is the median of three rounds.
 bench_table() {
     build_program
-    local folder model ranks round python=${PYTHON:-python3} peer=
+    local folder model precision ranks round python=${PYTHON:-python3} peer=
     folder=$(mktemp -d)
     # shellcheck disable=SC2064
     trap "rm -rf '$folder'" EXIT
     natural_lengths >"$folder/lengths.json"
+    local precisions=(fp32)
+    if grep -qw avx512_bf16 /proc/cpuinfo; then precisions+=(bf16); fi
     if "$python" -c 'import torch, transformers' 2>/dev/null; then peer=1; else
         say "run.sh: $python has no torch with transformers, so PyTorch's columns stay empty (PYTHON=… names another)"
     fi
-    value() { sed -nE "s/.*\"$1\": ?([0-9.]+).*/\1/p"; }
-    median() { sort -n | awk '{ a[NR] = $1 } END { if (NR) print a[int((NR + 1) / 2)] }'; }
     printf '%s, %s\n' "$(sed -nE 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" "$(date +%F)"
-    printf '%-10s %5s %18s %10s %18s %18s %7s\n' model ranks "tokens/s" "of peak" "PyTorch DDP" "its --group" ratio
+    printf '%-10s %-9s %5s %9s %8s %12s %6s %12s %6s\n' \
+        model precision ranks tokens/s "of peak" "PyTorch DDP" ratio "its --group" ratio
     for model in minilm bert-base; do
-        for ranks in 1 2; do
-            prepare_launcher "$ranks" 1
-            for round in 1 2 3; do
-                say "$model, $ranks rank(s), round $round of 3"
-                "${launcher[@]}" "$program" bench --json --model "$model" --batch 16 --lengths "$folder/lengths.json" \
-                    >>"$folder/$model.$ranks.own"
-                [[ $peer ]] || continue
-                local torchrun=("$python" -m torch.distributed.run --nproc-per-node "$ranks"
-                    "$root/Tests/Oracles/torch_bench.py" --model "$model" --lengths "$folder/lengths.json")
-                OMP_NUM_THREADS=1 "${torchrun[@]}" 2>/dev/null >>"$folder/$model.$ranks.plain"
-                OMP_NUM_THREADS=1 "${torchrun[@]}" --group 2>/dev/null >>"$folder/$model.$ranks.group"
+        for precision in "${precisions[@]}"; do
+            for ranks in 1 2; do
+                for round in 1 2 3; do
+                    say "$model, $precision, $ranks rank(s), round $round of 3"
+                    bench_round "$folder/$model.$precision.$ranks"
+                done
+                bench_line "$folder/$model.$precision.$ranks"
             done
-            local own share plain='' group='' ratio=''
-            own=$(value tokens_per_second <"$folder/$model.$ranks.own" | median)
-            share=$(value model_flops_utilization <"$folder/$model.$ranks.own" | median)
-            if [[ $peer ]]; then
-                plain=$(value tokens_per_second <"$folder/$model.$ranks.plain" | median)
-                group=$(value tokens_per_second <"$folder/$model.$ranks.group" | median)
-                ratio=$(awk "BEGIN { printf \"%.1f\", $own / $plain }")
-            fi
-            printf '%-10s %5d %18.0f %9.0f%% %18s %18s %7s\n' "$model" "$ranks" "$own" \
-                "$(awk "BEGIN { print 100 * $share }")" "${plain:--}" "${group:--}" "${ratio:--}"
         done
     done
+}
+
+# One round of one line: this program, and the same work in PyTorch. Reads the variables of `bench_table`.
+bench_round() { # FILE
+    local work=(--model "$model" --precision "$precision" --batch 16 --lengths "$folder/lengths.json")
+    prepare_launcher "$ranks" 1
+    "${launcher[@]}" "$program" bench --json --threads 1 "${work[@]}" >>"$1.own"
+    [[ $peer ]] || return 0
+    local torchrun=("$python" -m torch.distributed.run --nproc-per-node "$ranks" "$root/Tests/Oracles/torch_bench.py")
+    OMP_NUM_THREADS=1 "${torchrun[@]}" "${work[@]}" 2>/dev/null >>"$1.plain"
+    OMP_NUM_THREADS=1 "${torchrun[@]}" "${work[@]}" --group 2>/dev/null >>"$1.group"
+}
+
+bench_line() { # FILE
+    median_of() { # FILE KEY
+        [[ -e $1 ]] || return 0
+        sed -nE "s/.*\"$2\": ?([0-9.]+).*/\1/p" "$1" | sort -n | awk '{ a[NR] = $1 } END { if (NR) print a[int((NR + 1) / 2)] }'
+    }
+    awk -v model="$model" -v precision="$precision" -v ranks="$ranks" -v own="$(median_of "$1.own" tokens_per_second)" \
+        -v share="$(median_of "$1.own" model_flops_utilization)" -v plain="$(median_of "$1.plain" tokens_per_second)" \
+        -v group="$(median_of "$1.group" tokens_per_second)" '
+        function number(x) { return x == "" ? "-" : sprintf("%.0f", x) }
+        function ratio(x) { return x == "" ? "-" : sprintf("%.1f", own / x) }
+        BEGIN { printf "%-10s %-9s %5d %9.0f %7.0f%% %12s %6s %12s %6s\n", model, precision, ranks, own, 100 * share,
+            number(plain), ratio(plain), number(group), ratio(group) }'
 }
 
 summarize() { # HEADING LINES
