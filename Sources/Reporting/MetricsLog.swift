@@ -16,14 +16,15 @@ public final class MetricsLog: RunObserver {
     ///     one and those without a step; lines of later steps, which the run is about to write again, and a half line at
     ///     the end of a killed run go. The file is replaced in one rename. Nil for a new run: an older log is set aside as
     ///     `metrics.jsonl.1`, `.2` and so on.
+    ///   - splits: whose evaluations of that step the resumed run is about to write again, and which therefore go too.
     ///   - onFailure: called once, when a line cannot be written. The run goes on, and each later line is tried.
     /// - Throws: `ReportingError` where the log cannot be opened or replaced.
     public init(
-        path: String, resumingAfter step: Int? = nil,
+        path: String, resumingAfter step: Int? = nil, scoringAgain splits: [String] = [],
         onFailure: @escaping @Sendable (ReportingError) -> Void = ReportingError.warn
     ) throws(ReportingError) {
         if let step {
-            try Self.dropLines(after: step, of: path)
+            try Self.dropLines(after: step, scoringAgain: splits, of: path)
         } else {
             try Self.setAside(path)
         }
@@ -48,7 +49,9 @@ public final class MetricsLog: RunObserver {
         }
     }
 
-    private static func dropLines(after step: Int, of path: String) throws(ReportingError) {
+    private static func dropLines(after step: Int, scoringAgain splits: [String], of path: String)
+        throws(ReportingError)
+    {
         guard FileManager.default.fileExists(atPath: path) else { return }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ReportingError(path: path, action: "cannot be read")
@@ -58,7 +61,7 @@ public final class MetricsLog: RunObserver {
         kept.reserveCapacity(bytes.count)
         var start = 0
         while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            if isKept(bytes[start..<end], after: step) { kept += bytes[start...end] }
+            if isKept(bytes[start..<end], after: step, splits) { kept += bytes[start...end] }
             start = end + 1
         }
         guard kept.count != bytes.count else { return }
@@ -73,7 +76,7 @@ public final class MetricsLog: RunObserver {
     }
 
     /// Whether a line belongs to a log that ends with a step.
-    private static func isKept(_ line: ArraySlice<UInt8>, after step: Int) -> Bool {
+    private static func isKept(_ line: ArraySlice<UInt8>, after step: Int, _ scoredAgain: [String]) -> Bool {
         // The lines of steps are nearly all lines: reading them whole would make resuming a long run slow.
         let prefix = "{\"event\":\"step\",\"step\":".utf8
         if line.starts(with: prefix), line.last == UInt8(ascii: "}") {
@@ -81,6 +84,8 @@ public final class MetricsLog: RunObserver {
             if let number = Int(String(decoding: digits, as: UTF8.self)) { return number <= step }
         }
         guard let object = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any] else { return false }
-        return (object["step"] as? Int).map { $0 <= step } ?? true
+        guard let number = object["step"] as? Int else { return true }
+        let isScoredAgain = number == step && (object["split"] as? String).map(scoredAgain.contains) ?? false
+        return number <= step && !isScoredAgain
     }
 }

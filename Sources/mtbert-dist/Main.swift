@@ -18,7 +18,7 @@ struct MultiTaskTrainer: ParsableCommand {
             The result is the same to the last bit on any number of ranks, and behind any number of stops and resumes.
 
             Exit codes: 0 done, 64 wrong usage or configuration, 65 bad data, 70 internal failure, 75 stopped early: the \
-            same command goes on from the last checkpoint.
+            same command goes on from the last checkpoint. Under mpirun 128 + n: a rank was ended by signal n.
             """,
         version: programVersion,
         subcommands: [Train.self, Evaluate.self, Predict.self, Inspect.self, Tokenize.self, Export.self, Bench.self],
@@ -71,7 +71,7 @@ func withRanks(_ body: (any Communicator) throws -> Training.ExitCode) throws {
     } catch let end as RunEnded {
         throw end
     } catch let failure as AgreedFailure {
-        if communicator.rank == 0 { complain("\(failure)") }
+        if communicator.rank == 0 { failure.code == .stopped ? remark("\(failure)") : complain("\(failure)") }
         try? communicator.finalize()
         throw RunEnded(code: failure.code)
     } catch {
@@ -79,9 +79,4 @@ func withRanks(_ body: (any Communicator) throws -> Training.ExitCode) throws {
         complain(place + "\(error)")
         communicator.abort(code: Training.ExitCode(error).rawValue)
     }
-}
-
-/// Prints an error as the last thing the user reads.
-func complain(_ message: String) {
-    FileHandle.standardError.write(Data("\nerror: \(message)\n".utf8))
 }

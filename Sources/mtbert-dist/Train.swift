@@ -22,7 +22,8 @@ struct Train: ParsableCommand {
               output: runs/first
 
             `--keys` lists every key with its default. Started again with the same arguments, a run goes on from its newest \
-            checkpoint. SIGUSR1 or SIGTERM ends a run early, after a checkpoint.
+            checkpoint. SIGUSR1, SIGTERM or the time limit ends a run early, after a checkpoint, with exit code 75. Under \
+            mpirun send SIGUSR1: SIGTERM to mpirun leaves the ranks about a second.
             """)
 
     @Argument(
@@ -39,6 +40,11 @@ struct Train: ParsableCommand {
 
     @Option(help: ArgumentHelp("The run folder; the same as --set output=….", valueName: "dir"))
     var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Stop after a checkpoint when this time is up; the same as --set time_limit=….", valueName: "hh:mm:ss"))
+    var timeLimit: String?
 
     @Option(
         help: ArgumentHelp(
@@ -69,22 +75,27 @@ struct Train: ParsableCommand {
         StopRequest.catchSignals()
         try withRanks { communicator in
             let configuration = try communicator.agreeing { try resolvedConfiguration() }
+            if let limit = configuration.timeLimit { StopRequest.limit(limit) }
             var options = RunOptions()
             options.resume = ResumePolicy(resume)
             options.threads = try communicator.agreeing { try ThreadCount(argument: threads) }
             options.exchange = try communicator.agreeing { try ExchangeKind(argument: exchange) }
             let display = ProgressDisplay()
-            let run = try TrainingRun(configuration, options: options, communicator: communicator, display: display)
-            let observer = try communicator.agreeing {
-                communicator.rank == 0 ? try RunReports.observer(of: run, display: display) : display
+            let watch = try RankWatch(communicator, seconds: configuration.watchdog)
+            return try watch.guarding {
+                let run = try TrainingRun(configuration, options: options, watch: watch, display: display)
+                let observer = try watch.communicator.agreeing {
+                    communicator.rank == 0 ? try RunReports.observer(of: run, display: display) : display
+                }
+                let end = try run.train(observer)
+                return end.status == .finished ? .done : .stopped
             }
-            let end = try run.train(observer)
-            return end.status == .finished ? .done : .stopped
         }
     }
 
     private func resolvedConfiguration() throws -> RunConfiguration {
-        let all = overrides + (output.map { ["output=\($0)"] } ?? [])
+        let all =
+            overrides + (output.map { ["output=\($0)"] } ?? []) + (timeLimit.map { ["time_limit=\($0)"] } ?? [])
         if let configurationFile {
             return try RunConfiguration(contentsOf: configurationFile, overrides: all, checkingFiles: true)
         }
@@ -97,7 +108,9 @@ enum RunReports {
     static func observer(of run: TrainingRun, display: ProgressDisplay) throws -> any RunObserver {
         let output = run.configuration.output
         return FanOutObserver([
-            try MetricsLog(path: output + "/metrics.jsonl", resumingAfter: run.resumedFrom?.step),
+            try MetricsLog(
+                path: output + "/metrics.jsonl", resumingAfter: run.resumedFrom?.step,
+                scoringAgain: run.splitsScoredAgain),
             try TensorBoardWriter(folder: output), display,
         ])
     }

@@ -138,6 +138,36 @@ extension Warmup: ConfigurationValue {
     }
 }
 
+/// How long a program may run.
+public struct TimeLimit: Sendable, Equatable {
+    public var seconds: Int
+
+    public init(seconds: Int) { self.seconds = seconds }
+}
+
+extension TimeLimit: ConfigurationValue {
+    static var expected: String { "a time as HH:MM:SS or D-HH:MM:SS" }
+
+    static func read(_ node: SettingNode, _ paths: PathResolver) -> TimeLimit? {
+        let parts = (node.scalarText ?? "").split(separator: "-", omittingEmptySubsequences: false)
+        let clock = (parts.last ?? "").split(separator: ":", omittingEmptySubsequences: false)
+        let numbers = (parts.dropLast() + clock).compactMap { $0.allSatisfy(\.isNumber) ? Int($0) : nil }
+        guard parts.count <= 2, clock.count == 3, numbers.count == parts.count + 2, numbers[0] < 100_000,
+            numbers.suffix(2).allSatisfy({ $0 < 60 })
+        else { return nil }
+        let days = parts.count == 2 ? numbers[0] : 0
+        return TimeLimit(
+            seconds: (days * 24 + numbers[numbers.count - 3]) * 3600 + numbers[numbers.count - 2] * 60
+                + numbers[numbers.count - 1])
+    }
+
+    /// In quotes: YAML 1.1 readers take `1:30:00` for a number.
+    var node: SettingNode? {
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return .text("\(two(seconds / 3600)):\(two(seconds / 60 % 60)):\(two(seconds % 60))")
+    }
+}
+
 /// What decides which checkpoint is best: a score of a task, or its mean over the tasks.
 public struct Criterion: Sendable, Equatable, CustomStringConvertible {
     /// Nil for the mean over the tasks.

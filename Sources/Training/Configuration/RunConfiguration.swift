@@ -23,6 +23,10 @@ public struct RunConfiguration: Sendable, Equatable {
     public var checkpoint = Checkpoint()
     /// A run stops after so many steps in a row without a finite loss and gradient.
     public var maxSkippedSteps = 10
+    /// Seconds without progress after which a rank is given up, and the run with it; 0 never does.
+    public var watchdog = 300
+    /// Nil: no limit.
+    public var timeLimit: TimeLimit?
     /// The run folder. Relative to the current directory in the file, absolute here.
     public var output = "runs/reviews"
 
@@ -75,6 +79,12 @@ extension RunConfiguration: ConfigurationSection {
         .value(
             "max_skipped_steps", \.maxSkippedSteps, .atLeast(1), resume: .free,
             help: "stop after so many steps in a row without a finite loss and gradient"),
+        .value(
+            "watchdog", \.watchdog, .within(0...1_000_000), resume: .free,
+            help: "seconds without progress after which a rank is given up, and the run with it; 0 never"),
+        .optional(
+            "time_limit", \.timeLimit, unset: "none", resume: .free,
+            help: "stop behind a checkpoint after this time, with exit code 75"),
         .value("output", \.output, notEmpty, resume: .free, help: "run folder, relative to the current directory"),
     ]
 

@@ -13,13 +13,14 @@ public enum ExitCode: Int32, Sendable {
     case badData = 65
     /// Anything that should not happen.
     case failure = 70
-    /// Stopped by a signal behind a checkpoint: the same command goes on from there.
+    /// Stopped by a signal or the time limit, behind a checkpoint if anything was trained: the same command goes on.
     case stopped = 75
 
     /// The code for an error.
     public init(_ error: any Error) {
         switch error {
         case let error as AgreedFailure: self = error.code
+        case is StopError: self = .stopped
         case is ConfigurationError, is UsageError, is StepPlanError, is CheckpointUsageError: self = .wrongUsage
         case is TaskFileError, is TaskDatasetError, is ModelError, is TensorFileError, is TokenizerError,
             is DamagedCheckpointError:

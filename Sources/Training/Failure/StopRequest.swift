@@ -1,16 +1,19 @@
 import Foundation
 import Synchronization
 
-/// Whether the system has asked the program to stop: SIGTERM and SIGUSR1 only set a flag, which the ranks agree on at the next
-/// step, so that they stop together behind a checkpoint.
+/// Whether this process has been asked to stop: SIGTERM, SIGUSR1 and the time limit only set a flag. The ranks look at it
+/// at every shard boundary and agree on it, so that they stop together behind a checkpoint.
 public enum StopRequest {
     private static let flag = Atomic<Bool>(false)
+    private static let began = DispatchTime.now().uptimeNanoseconds
+    private static let deadline = Atomic<UInt64>(.max)
 
-    /// From now on the signals set the flag instead of ending the process.
+    /// From now on the signals set the flag instead of ending the process; the clock of the time limit starts.
     ///
     /// A process inherits the blocked signals of the thread that started it, and some launchers start it from a thread that
     /// blocks all: a run that nobody can stop. To be called before there are other threads, which inherit them in turn.
     public static func catchSignals() {
+        _ = began
         var numbers = sigset_t()
         sigemptyset(&numbers)
         for number in [SIGTERM, SIGUSR1] {
@@ -20,5 +23,20 @@ public enum StopRequest {
         pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
     }
 
-    static var isPending: Bool { flag.load(ordering: .relaxed) }
+    /// Asks for a stop so long after `catchSignals`.
+    public static func limit(_ limit: TimeLimit) {
+        deadline.store(began + UInt64(limit.seconds) * 1_000_000_000, ordering: .relaxed)
+    }
+
+    static var isPending: Bool {
+        flag.load(ordering: .relaxed)
+            || deadline.load(ordering: .relaxed) <= DispatchTime.now().uptimeNanoseconds
+    }
+}
+
+/// Work was left undone because the run was asked to stop: the same command does it later.
+struct StopError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
 }

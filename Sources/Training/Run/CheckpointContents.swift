@@ -33,10 +33,11 @@ struct CheckpointContents: Sendable {
             + (try source.tokenizerFiles())
     }
 
+    /// - Throws: `RunError` for a number that is not finite: a checkpoint holds none.
     func writeTensors(to draft: CheckpointDraft, parameters: VectorView, first: VectorView, second: VectorView) throws {
         try draft.addSafetensors(named: "model.safetensors", tensors: model.savedTensors) { writer in
             for tensor in model.layout.tensors {
-                try writer.write(tensor.name, UnsafeBufferPointer(parameters.slice(tensor.range).elements))
+                try writer.writeFinite(tensor.name, parameters.slice(tensor.range))
             }
         }
         let moments = [(Self.firstMoment, first), (Self.secondMoment, second)]
@@ -46,7 +47,7 @@ struct CheckpointContents: Sendable {
         try draft.addSafetensors(named: "optimizer.safetensors", tensors: names) { writer in
             for (prefix, values) in moments {
                 for tensor in model.layout.tensors {
-                    try writer.write(prefix + tensor.name, UnsafeBufferPointer(values.slice(tensor.range).elements))
+                    try writer.writeFinite(prefix + tensor.name, values.slice(tensor.range))
                 }
             }
         }
@@ -86,6 +87,16 @@ struct CheckpointContents: Sendable {
                 }
             }
         }
+    }
+}
+
+extension SafetensorsWriter {
+    fileprivate func writeFinite(_ name: String, _ values: VectorView) throws {
+        let elements = UnsafeBufferPointer(values.elements)
+        // Infinities and NaNs are the largest bit patterns but for the sign; a maximum of integers is quickly found.
+        let largest = elements.reduce(into: UInt32(0)) { $0 = max($0, $1.bitPattern & 0x7FFF_FFFF) }
+        guard largest < Float.infinity.bitPattern else { throw RunError("\(name) holds a number that is not finite") }
+        try write(name, elements)
     }
 }
 

@@ -58,7 +58,7 @@ public struct CheckpointEvaluation {
     public func run() throws -> RunEvent.Evaluation {
         let began = Date()
         let passes = (0..<threads).map { _ in ModelPass(saved.model, parameters: saved.parameters.view) }
-        let scores = try evaluator.scores(passes, communicator)
+        let scores = try evaluator.scores(passes, communicator) { true } ?? []
         let criterion = configuration.evaluation.best
         return RunEvent.Evaluation(
             step: step, split: split.rawValue, tasks: scores, criterion: criterion.description,

@@ -13,16 +13,21 @@ final class CheckpointWriter {
     private let store: CheckpointStore
     private var snapshot: Snapshot?
     private var pending: Save?
+    /// The state that was saved last, or that the run goes on from.
+    private(set) var savedState: TrainerState?
 
     init(_ run: TrainingRun) {
         self.run = run
         store = run.store
+        if let origin = run.resumedFrom, origin == store.checkpoint(step: run.state.step) { savedState = run.state }
     }
 
     /// Collective: copies the run's state and begins to write it on rank 0. Waits where the one before is not done.
     ///
     /// - Parameter isBest: whether `best` shall point to it.
     func begin(isBest: Bool, _ reporter: RootReporter) throws {
+        try run.watch.enter(.saving, step: run.state.step)
+        savedState = run.state
         if let pending, !pending.isDone {
             reporter.warning(
                 "the checkpoint of step \(pending.state.step) is still being written: training waits for the disk")
@@ -33,7 +38,9 @@ final class CheckpointWriter {
         try snapshot.take(run)
         guard run.isRoot else { return }
         let files = try CheckpointContents(run).smallFiles()
-        pending = Save(store, run.state, files, snapshot, isBest: isBest)
+        let save = Save(store, run.state, files, snapshot, run.watch, isBest: isBest)
+        run.watch.beforeEnding { save.wait(atMost: 1) }
+        pending = save
     }
 
     /// Reports a checkpoint that has been written meanwhile; does not wait.
@@ -72,6 +79,7 @@ private final class Snapshot: @unchecked Sendable {
     func take(_ run: TrainingRun) throws {
         let (communicator, exchange) = (run.communicator, run.replica.exchange)
         if run.isRoot { parameters.view.copy(from: exchange.parameters) }
+        if run.isRoot, run.watch.isSpoiled(.saving, step: run.state.step) { parameters.view.elements[0] = .nan }
         for (target, own) in zip([first.view, second.view], run.replica.moments) {
             guard run.isRoot else {
                 for part in own { try communicator.send(UnsafeRawBufferPointer(part.bytes), to: 0, tag: 2) }
@@ -94,7 +102,7 @@ private final class Save: Sendable {
 
     init(
         _ store: CheckpointStore, _ state: TrainerState, _ files: [(name: String, contents: [UInt8])],
-        _ snapshot: Snapshot, isBest: Bool
+        _ snapshot: Snapshot, _ watch: RankWatch, isBest: Bool
     ) {
         self.state = state
         let outcome = outcome
@@ -108,6 +116,7 @@ private final class Save: Sendable {
                             to: draft, parameters: snapshot.parameters.view, first: snapshot.first.view,
                             second: snapshot.second.view)
                         for file in files { try draft.add(file: file.name, file.contents) }
+                        try watch.strike(.writing, step: state.step)
                         let checkpoint = try draft.commit(best: isBest)
                         return RunEvent.Checkpoint(
                             step: state.step, path: checkpoint.path, bytes: snapshot.layout.byteCount(files),
@@ -124,6 +133,9 @@ private final class Save: Sendable {
 
     func wait() throws -> RunEvent.Checkpoint { try outcome.get() }
 
+    /// Waits for it to end or fail, but not longer than so many seconds.
+    func wait(atMost seconds: Double) { outcome.wait(until: Date(timeIntervalSinceNow: seconds)) }
+
     private final class Outcome: @unchecked Sendable {
         private let condition = NSCondition()
         private var result: Result<RunEvent.Checkpoint, any Error>?
@@ -134,6 +146,12 @@ private final class Save: Sendable {
             condition.withLock {
                 result = value
                 condition.broadcast()
+            }
+        }
+
+        func wait(until limit: Date) {
+            condition.withLock {
+                while result == nil, condition.wait(until: limit) {}
             }
         }
 

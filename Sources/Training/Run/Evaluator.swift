@@ -27,17 +27,27 @@ struct Evaluator: Sendable {
         plan = EvaluationPlan(counts: files.map { $0?.usableRows.count ?? 0 })
     }
 
-    /// Collective. - Returns: the scores of the tasks that have the split, on every rank.
-    func scores(_ passes: [ModelPass], _ communicator: any Communicator) throws -> [NamedScores] {
+    /// Collective.
+    ///
+    /// - Parameter goesOn: asked before each chunk, on any thread.
+    /// - Returns: the scores of the tasks that have the split, on every rank; nil where `goesOn` said no on any.
+    func scores(
+        _ passes: [ModelPass], _ communicator: any Communicator, goesOn: @escaping @Sendable () -> Bool
+    ) throws -> [NamedScores]? {
         let loader = EvaluationLoader(
             files: files, encoder: tokenizer, maxLength: maxLength,
             chunks: plan.chunks(ofRank: communicator.rank, of: communicator.size), depth: 2 * passes.count + 2)
         let sums = Mutex(Sums(plan, tasks))
         let failures = Mutex<[any Error]>([])
+        let wasStopped = Atomic(false)
         let threads = passes.map(Unshared.init)
         DispatchQueue.concurrentPerform(iterations: threads.count) { index in
             do {
                 while let chunk = try loader.next() {
+                    guard goesOn() else {
+                        wasStopped.store(true, ordering: .relaxed)
+                        return loader.cancel()
+                    }
                     let logits = threads[index].value.logits(PackedBatch(CollectionOfOne(chunk)))
                     sums.withLock { $0.add(chunk, logits) }
                 }
@@ -47,6 +57,8 @@ struct Evaluator: Sendable {
             }
         }
         try communicator.agreeing { if let failure = failures.withLock({ $0.first }) { throw failure } }
+        let stops = try communicator.allGather(wasStopped.load(ordering: .relaxed))
+        if stops.contains(true) { return nil }
         var total = sums.withLock { $0 }
         try total.addUp(communicator)
         return total.scores(files)

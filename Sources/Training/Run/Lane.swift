@@ -23,9 +23,13 @@ final class Lane: @unchecked Sendable {
 
     /// Overwrites the lane's gradient with the sum over the shards, as the balanced binary tree over them.
     ///
-    /// - Returns: for each shard the sum of each task's cross-entropies.
-    func computeGradient(of shards: ArraySlice<PackedShard>, weights: [Double], dropoutKey: UInt64?) -> [[Double]] {
-        compute(shards, weights, dropoutKey, into: gradient, depth: 0)
+    /// - Parameter goesOn: asked before each batch of shards.
+    /// - Returns: for each shard the sum of each task's cross-entropies; nil where `goesOn` said no.
+    func computeGradient(
+        of shards: ArraySlice<PackedShard>, weights: [Double], dropoutKey: UInt64?,
+        goesOn: @Sendable () -> Bool = { true }
+    ) -> [[Double]]? {
+        compute(shards, weights, dropoutKey, into: gradient, depth: 0, goesOn)
     }
 
     private var reported: (forward: Double, backward: Double) = (0, 0)
@@ -39,15 +43,20 @@ final class Lane: @unchecked Sendable {
 
     private func compute(
         _ shards: ArraySlice<PackedShard>, _ weights: [Double], _ dropoutKey: UInt64?, into target: GradientBuffer,
-        depth: Int
-    ) -> [[Double]] {
+        depth: Int, _ goesOn: () -> Bool
+    ) -> [[Double]]? {
+        guard goesOn() else { return nil }
         if shards.count == 1 || shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
             return pass.gradient(PackedBatch(shards), weights: weights, dropoutKey: dropoutKey, into: target)
         }
         let middle = shards.startIndex + treeSplit(shards.count)
-        let left = compute(shards[..<middle], weights, dropoutKey, into: target, depth: depth + 1)
+        guard let left = compute(shards[..<middle], weights, dropoutKey, into: target, depth: depth + 1, goesOn) else {
+            return nil
+        }
         while spare.count <= depth { spare.append(GradientBuffer(model)) }
-        let right = compute(shards[middle...], weights, dropoutKey, into: spare[depth], depth: depth + 1)
+        guard
+            let right = compute(shards[middle...], weights, dropoutKey, into: spare[depth], depth: depth + 1, goesOn)
+        else { return nil }
         target.add(spare[depth])
         return left + right
     }

@@ -49,18 +49,24 @@ final class Replica {
 
     /// Runs the rank's shards forward and backward, each lane on its own thread.
     ///
-    /// - Parameter weights: of each task: what one example's cross-entropy counts.
-    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies.
-    func computeGradients(_ shards: [PackedShard], weights: [Double], dropoutKey: UInt64) -> [[Double]] {
+    /// - Parameters:
+    ///   - weights: of each task: what one example's cross-entropy counts.
+    ///   - goesOn: asked at shard boundaries, on any lane's thread.
+    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies; nil where `goesOn` said no.
+    func computeGradients(
+        _ shards: [PackedShard], weights: [Double], dropoutKey: UInt64, goesOn: @Sendable () -> Bool = { true }
+    ) -> [[Double]]? {
         let lanes = lanes
         let share = shards.count / lanes.count
-        let losses = Mutex([[[Double]]](repeating: [], count: lanes.count))
+        let losses = Mutex([[[Double]]?](repeating: nil, count: lanes.count))
         DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
             let own = lanes[index].computeGradient(
-                of: shards[index * share..<(index + 1) * share], weights: weights, dropoutKey: dropoutKey)
+                of: shards[index * share..<(index + 1) * share], weights: weights, dropoutKey: dropoutKey,
+                goesOn: goesOn)
             losses.withLock { $0[index] = own }
         }
-        return losses.withLock { $0.flatMap { $0 } }
+        let complete = losses.withLock { $0.compactMap { $0 } }
+        return complete.count == lanes.count ? complete.flatMap { $0 } : nil
     }
 
     /// Collective: adds up the gradients of all ranks in the owned ranges.

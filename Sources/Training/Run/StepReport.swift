@@ -14,35 +14,39 @@ struct StepReport {
     let tokens: Int
     /// Whether any rank was asked to stop.
     let isStopRequested: Bool
+    /// Whether any rank stopped in the midst of the step, so that there is nothing to update with.
+    let isAbandoned: Bool
     /// What is not finite, or nil: the same on every rank.
     let problem: String?
 
     /// Collective.
     ///
     /// - Parameters:
-    ///   - losses: of this rank's shards, by task.
+    ///   - losses: of this rank's shards, by task; nil where it stopped in the midst of them.
     ///   - squares: see `Replica.sumGradients`.
-    init(gathering losses: [[Double]], squares: [Double], _ loaded: LoadedStep, of run: TrainingRun) throws {
+    init(gathering losses: [[Double]]?, squares: [Double], _ loaded: LoadedStep, of run: TrainingRun) throws {
         let taskCount = run.datasets.count
+        let (lossCount, tokenCount) = (loaded.shards.count * taskCount, loaded.shards.reduce(0) { $0 + $1.tokenCount })
         let own =
-            [StopRequest.isPending ? 1.0 : 0, Double(loaded.shards.reduce(0) { $0 + $1.tokenCount })]
-            + losses.joined() + squares
+            [run.watch.isStopRequested ? 1 : 0, losses == nil ? 1 : 0, Double(tokenCount)]
+            + (losses?.flatMap { $0 } ?? Array(repeating: 0, count: lossCount)) + squares
         let all = try run.communicator.allGather(own)
         let reports = (0..<run.communicator.size).map { all[$0 * own.count..<($0 + 1) * own.count] }
         var sums = [Double](repeating: 0, count: taskCount)
-        var (stops, tokenSum) = (false, 0.0)
+        var (stops, gaps, tokenSum) = (0.0, 0.0, 0.0)
         for report in reports {
-            stops = stops || report[report.startIndex] != 0
-            tokenSum += report[report.startIndex + 1]
-            let shardLosses = report.dropFirst(2).prefix(losses.count * taskCount)
+            stops += report[report.startIndex]
+            gaps += report[report.startIndex + 1]
+            tokenSum += report[report.startIndex + 2]
+            let shardLosses = report.dropFirst(3).prefix(lossCount)
             for (place, loss) in shardLosses.enumerated() { sums[place % taskCount] += loss }
         }
         taskLosses = sums
         gradientNorm = GradientNorm.norm(
             ofBlockSums: run.replica.exchange.ranges.inBlockOrder(
-                reports.map { $0.dropFirst(2 + losses.count * taskCount) }))
+                reports.map { $0.dropFirst(3 + lossCount) }))
         tokens = Int(tokenSum)
-        isStopRequested = stops
+        (isStopRequested, isAbandoned) = (stops > 0, gaps > 0)
         if let task = sums.firstIndex(where: { !$0.isFinite }) {
             problem = "the loss of task \(run.datasets[task].name)"
         } else {

@@ -20,6 +20,8 @@ struct TrainerState: Sendable, Equatable, Codable {
     /// Steps skipped in a row up to now, and in all.
     var skippedInARow = 0
     var skippedSteps = 0
+    /// Whether an evaluation of this step was left undone by a stop: the resumed run begins with it. Nil means no.
+    var evaluationIsDue: Bool?
     var seed: UInt64
     /// Canonical shards of a step, which a resumed run keeps.
     var shards: Int

@@ -12,36 +12,27 @@ extension TrainingRun {
     /// - Parameter observer: is told of everything, on rank 0.
     /// - Returns: how it ended, on every rank.
     public func train(_ observer: any RunObserver) throws -> RunEvent.End {
-        let reporter = RootReporter(isRoot: isRoot, observer: observer)
-        reporter.record(.start(startEvent))
-        if let resumedFrom {
-            reporter.record(
-                .resume(
-                    .init(
-                        step: state.step, checkpoint: resumedFrom.path, worldSize: communicator.size,
-                        threads: replica.lanes.count)))
-        }
         let began = Date()
+        let reporter = RootReporter(isRoot: isRoot, observer: observer)
+        announce(reporter)
         let writer = CheckpointWriter(self)
-        let firstStep = state.step
-        var savedStep = resumedFrom.flatMap { $0 == store.checkpoint(step: state.step) ? state.step : nil }
-        var isStopping = false
         let loader = ShardLoader(
             tasks: datasets, planner: planner, encoder: source.tokenizer, maxLength: configuration.batch.maxLength,
             shards: ownShards, steps: state.step + 1...max(totalSteps, state.step + 1))
+        defer { loader.cancel() }
 
+        if state.evaluationIsDue == true { try evaluateAndSave(writer, reporter) }
         while state.step < totalSteps, !isStopping {
+            try watch.enter(.step, step: state.step + 1)
             var clock = StepClock()
             guard let loaded = try loader.next() else { break }
             clock.note(\.data)
-            let weights = zip(loaded.plan.weights, loaded.plan.taskCounts).map { $1 == 0 ? 0 : $0 / Double($1) }
-            let losses = replica.computeGradients(
-                loaded.shards, weights: weights, dropoutKey: mixedKey(configuration.seed, UInt64(loaded.plan.step)))
-            clock.note(\.backward)
-            clock.moveForwardPasses(of: replica.lanes)
+            let losses = computeGradients(loaded, &clock)
             let squares = try replica.sumGradients()
             let report = try StepReport(gathering: losses, squares: squares, loaded, of: self)
             clock.note(\.communication)
+            isStopping = report.isStopRequested
+            if report.isAbandoned { break }
             if let problem = report.problem {
                 try skip(loaded.plan, problem, writer, reporter)
             } else {
@@ -52,25 +43,47 @@ extension TrainingRun {
                 clock.note(\.communication)
                 reporter.record(.step(report.event(loaded.plan, learningRate, clock.seconds, of: self)))
             }
-            isStopping = report.isStopRequested
             try writer.poll(reporter)
-            let isLast = state.step == totalSteps || isStopping
-            var isBest = false
-            if isDue(configuration.evaluation.every) || state.step == totalSteps {
-                isBest = try evaluate(configuration.evaluation.split, reporter)
-            }
-            if isBest || isDue(configuration.checkpoint.every) || isLast {
-                try writer.begin(isBest: isBest, reporter)
-                savedStep = state.step
-            }
+            try evaluateAndSave(writer, reporter)
         }
-        loader.cancel()
-        if state.step == totalSteps, state.step > firstStep { try reportTestScores(reporter) }
-        if savedStep != state.step { try writer.begin(isBest: false, reporter) }
-        let end = try finish(
-            writer, isStopped: state.step < totalSteps, seconds: Date().timeIntervalSince(began), reporter)
+        if writer.savedState != state { try writer.begin(isBest: false, reporter) }
+        if state.step == totalSteps, !isStopping { try reportTestScores(reporter) }
+        let end = try finish(writer, seconds: Date().timeIntervalSince(began), reporter)
         reporter.record(.end(end))
         return end
+    }
+
+    private func announce(_ reporter: RootReporter) {
+        reporter.record(.start(startEvent))
+        guard let resumedFrom else { return }
+        reporter.record(
+            .resume(
+                .init(
+                    step: state.step, checkpoint: resumedFrom.path, worldSize: communicator.size,
+                    threads: replica.lanes.count)))
+    }
+
+    /// The losses of the rank's shards; nil where a stop came in between.
+    private func computeGradients(_ loaded: LoadedStep, _ clock: inout StepClock) -> [[Double]]? {
+        let weights = zip(loaded.plan.weights, loaded.plan.taskCounts).map { $1 == 0 ? 0 : $0 / Double($1) }
+        let losses = replica.computeGradients(
+            loaded.shards, weights: weights, dropoutKey: mixedKey(configuration.seed, UInt64(loaded.plan.step)),
+            goesOn: watch.goesOn)
+        if watch.isSpoiled(.step, step: loaded.plan.step) { replica.exchange.gradients[0].elements[0] = .nan }
+        clock.note(\.backward)
+        clock.moveForwardPasses(of: replica.lanes)
+        return losses
+    }
+
+    /// What is due after a step. A stop puts the evaluation off to the resumed run, which makes the same one.
+    private func evaluateAndSave(_ writer: CheckpointWriter, _ reporter: RootReporter) throws {
+        var isBest = false
+        if state.evaluationIsDue == true || isDue(configuration.evaluation.every) || state.step == totalSteps {
+            let isBetter = isStopping ? nil : try evaluate(reporter)
+            state.evaluationIsDue = isBetter == nil ? true : nil
+            isBest = isBetter ?? false
+        }
+        if isBest || isDue(configuration.checkpoint.every) { try writer.begin(isBest: isBest, reporter) }
     }
 
     private func isDue(_ every: Int) -> Bool { every > 0 && state.step % every == 0 }
@@ -112,11 +125,10 @@ extension TrainingRun {
         }
     }
 
-    /// Collective: scores a split. - Returns: whether it is the best so far.
-    private func evaluate(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> Bool {
+    /// Collective: scores the split that decides. - Returns: whether it is the best so far; nil where a stop cut it short.
+    private func evaluate(_ reporter: RootReporter) throws -> Bool? {
         let began = Date()
-        reporter.phase("scoring the \(split.rawValue) files")
-        let scores = try evaluator(split).scores(replica.lanes.map(\.pass), communicator)
+        guard let scores = try scores(configuration.evaluation.split, reporter) else { return nil }
         guard !scores.isEmpty else { return false }
         let criterion = configuration.evaluation.best
         let score = criterion.value(in: scores)
@@ -125,17 +137,17 @@ extension TrainingRun {
         reporter.record(
             .evaluation(
                 .init(
-                    step: state.step, split: split.rawValue, tasks: scores, criterion: criterion.description,
-                    score: score, isBest: isBetter, seconds: Date().timeIntervalSince(began))))
+                    step: state.step, split: configuration.evaluation.split.rawValue, tasks: scores,
+                    criterion: criterion.description, score: score, isBest: isBetter,
+                    seconds: Date().timeIntervalSince(began))))
         return isBetter
     }
 
     /// Collective: scores the test files once the last step is done; they decide nothing.
     private func reportTestScores(_ reporter: RootReporter) throws {
-        guard configuration.evaluation.split == .dev, datasets.contains(where: { $0.test != nil }) else { return }
+        guard scoresTestFiles else { return }
         let began = Date()
-        reporter.phase("scoring the test files")
-        let scores = try evaluator(.test).scores(replica.lanes.map(\.pass), communicator)
+        guard let scores = try scores(.test, reporter) else { return }
         let criterion = configuration.evaluation.best
         reporter.record(
             .evaluation(
@@ -144,10 +156,18 @@ extension TrainingRun {
                     score: criterion.value(in: scores), isBest: false, seconds: Date().timeIntervalSince(began))))
     }
 
+    /// Collective. - Returns: nil where a stop cut it short.
+    private func scores(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> [NamedScores]? {
+        reporter.phase("scoring the \(split.rawValue) files")
+        try watch.enter(.evaluation, step: state.step)
+        let scores = try evaluator(split).scores(replica.lanes.map(\.pass), communicator, goesOn: watch.goesOn)
+        isStopping = scores == nil
+        return scores
+    }
+
     /// Collective: waits for the last checkpoint.
-    private func finish(_ writer: CheckpointWriter, isStopped: Bool, seconds: Double, _ reporter: RootReporter) throws
-        -> RunEvent.End
-    {
+    private func finish(_ writer: CheckpointWriter, seconds: Double, _ reporter: RootReporter) throws -> RunEvent.End {
+        try watch.enter(.saving, step: state.step)
         try communicator.agreeing { try writer.finish(reporter) }
         let checkpoint = store.checkpoint(step: state.step)
         let digest = try communicator.fromRootRank {
@@ -155,7 +175,7 @@ extension TrainingRun {
         }
         return RunEvent.End(
             step: state.step, modelSHA256: String(decoding: digest, as: UTF8.self),
-            status: isStopped ? .stopped : .finished, seconds: seconds,
+            status: isStopping ? .stopped : .finished, seconds: seconds,
             best: state.best.map { .init(step: $0.step, criterion: $0.criterion, score: $0.score) },
             skippedSteps: state.skippedSteps, checkpoint: checkpoint.path)
     }

@@ -51,6 +51,7 @@ extension ExchangeKind {
 public final class TrainingRun {
     public let configuration: RunConfiguration
     public let communicator: any Communicator
+    let watch: RankWatch
     let datasets: [TaskDataset]
     let planner: StepPlanner
     let source: EncoderSource
@@ -61,6 +62,8 @@ public final class TrainingRun {
     let store: CheckpointStore
     let schedule: LearningRateSchedule
     var state: TrainerState
+    /// Whether all ranks have agreed to stop.
+    var isStopping = false
     /// The checkpoint that the run goes on from.
     public let resumedFrom: Checkpoint?
     /// Of the whole run.
@@ -68,30 +71,35 @@ public final class TrainingRun {
     private let options: RunOptions
     private let placement: RankPlacement
 
-    /// Collective: every rank prepares the same run. What is wrong on any rank is thrown on all, before anything is trained.
+    /// Collective: every rank prepares the same run. What is wrong on any rank, or a stop, is thrown on all, before anything
+    /// is trained.
     ///
     /// - Parameter display: is told about phases and warnings, on rank 0.
-    public init(
-        _ configuration: RunConfiguration, options: RunOptions, communicator: any Communicator, display: any RunObserver
-    ) throws {
+    public init(_ configuration: RunConfiguration, options: RunOptions, watch: RankWatch, display: any RunObserver) throws
+    {
+        let communicator = watch.communicator
         self.configuration = configuration
         self.communicator = communicator
+        self.watch = watch
         self.options = options
         let reporter = RootReporter(isRoot: communicator.rank == 0, observer: display)
         let seed = configuration.seed
-        reporter.phase("reading the tasks")
-        let datasets = try communicator.agreeing {
-            try configuration.tasks.map { try TaskDataset(TaskDescription($0), seed: seed) }
+        try watch.enter(.loading, step: 0)
+        let datasets = try watch.loading("reading the tasks", reporter) {
+            try configuration.tasks.map {
+                try watch.requireTime()
+                return try TaskDataset(TaskDescription($0), seed: seed)
+            }
         }
         for dataset in datasets { reporter.droppedRows(dataset) }
-        reporter.phase("reading the model")
-        var source = try communicator.agreeing { try EncoderSource(configuration) }
+        var source = try watch.loading("reading the model", reporter) { try EncoderSource(configuration) }
         source.apply(configuration)
         self.source = source
 
         let store = CheckpointStore(
-            folder: RunFolder(path: configuration.output).checkpointsFolder, keep: configuration.checkpoint.keep)
-        reporter.phase("looking for checkpoints")
+            folder: RunFolder(path: configuration.output).checkpointsFolder, keep: configuration.checkpoint.keep,
+            operations: FileOperations(before: watch.beforeChanging))
+        try watch.loading("looking for checkpoints", reporter) {}
         let identity = sha256(of: configuration.resumeIdentity.utf8)
         var warnings: [String] = []
         let found = try communicator.fromRootRank {
@@ -136,7 +144,7 @@ public final class TrainingRun {
             examplesPerEpoch: datasets.reduce(0) { $0 + $1.trainingRows.count }, batchSize: configuration.batch.size)
         schedule = configuration.learningRateSchedule(totalSteps: totalSteps)
 
-        reporter.phase("loading the model")
+        try watch.loading("loading the model", reporter) {}
         try communicator.agreeing { try source.requireRoom(for: model) }
         replica = try Replica(
             model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW)
@@ -184,6 +192,17 @@ public final class TrainingRun {
             batchSize: configuration.batch.size,
             shards: state.shards, maxLength: configuration.batch.maxLength, totalSteps: totalSteps,
             seed: configuration.seed, output: configuration.output)
+    }
+
+    /// Whether the test files are scored at the end.
+    var scoresTestFiles: Bool {
+        configuration.evaluation.split == .dev && totalSteps > 0 && datasets.contains { $0.test != nil }
+    }
+
+    /// The splits that a resumed run scores again after the step it resumes from.
+    public var splitsScoredAgain: [String] {
+        (state.evaluationIsDue == true ? [configuration.evaluation.split.rawValue] : [])
+            + (state.step == totalSteps && scoresTestFiles ? ["test"] : [])
     }
 
     func evaluator(_ split: RunConfiguration.Evaluation.Split) -> Evaluator {
@@ -234,6 +253,24 @@ private struct SavedState {
         guard let end = bytes.firstIndex(of: 0) else { return nil }
         checkpoint = try Checkpoint(folder: String(decoding: bytes[..<end], as: UTF8.self), mustExist: false)
         state = try JSONDecoder().decode(TrainerState.self, from: Data(bytes[(end + 1)...]))
+    }
+}
+
+extension RankWatch {
+    /// Collective: a part of loading. Where a rank was asked to stop, all do, with nothing lost.
+    fileprivate func loading<Result>(_ name: String, _ reporter: RootReporter, _ body: () throws -> Result) throws
+        -> Result
+    {
+        reporter.phase(name)
+        return try communicator.agreeing {
+            try requireTime()
+            return try body()
+        }
+    }
+
+    /// - Throws: `StopError` where a stop is asked for.
+    fileprivate func requireTime() throws {
+        if !goesOn() { throw StopError("stopped while loading; nothing was trained, and the same command starts again") }
     }
 }
 

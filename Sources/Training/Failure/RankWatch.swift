@@ -1,0 +1,155 @@
+import Checkpoints
+import Foundation
+import MPI
+import Synchronization
+
+/// Sees to it that a run ends, and says why, when a rank dies, hangs or fails: no rank waits for ever for one that does not come.
+///
+/// The ranks of a machine write down where they are in memory that all of them see, and a thread of each looks at what the
+/// others wrote, since a rank that waits inside MPI cannot look by itself. The first to find one that holds up the others
+/// names it; then all end. Ranks of other machines are watched there; `mpirun` ends those of a machine that is lost.
+public final class RankWatch: Sendable {
+    /// The run's communicator; its calls tell the watch that a rank waits.
+    public let communicator: any Communicator
+    private let base: any Communicator
+    private let board: HeartbeatBoard
+    private let limit: Int
+    private let fault: InjectedFault?
+    private let hasEnded = Atomic(false)
+    private let isEnding = Atomic(false)
+    /// What has to be tidied up before the process ends, such as a half-written checkpoint; takes a second at most.
+    private let lastAct = Mutex<(@Sendable () -> Void)?>(nil)
+
+    /// Collective: begins to watch.
+    ///
+    /// - Parameter seconds: without progress, after which a rank is given up; 0 never does.
+    public init(_ communicator: any Communicator, seconds: Int) throws {
+        base = communicator
+        limit = seconds
+        let board = try HeartbeatBoard(communicator)
+        self.board = board
+        self.communicator = WatchedCommunicator(communicator, board.own)
+        let fault = try communicator.agreeing { try InjectedFault() }
+        self.fault = fault?.rank == communicator.rank ? fault : nil
+        guard seconds > 0 else { return }
+        let thread = Thread { [self] in watch() }
+        thread.name = "watchdog"
+        thread.start()
+    }
+
+    /// Runs the work of a rank: an error that only this rank knows of is told once, with its place, and ends all ranks.
+    public func guarding<Result>(_ body: () throws -> Result) throws -> Result {
+        defer {
+            hasEnded.store(true, ordering: .releasing)
+            board.own.leave()
+        }
+        do {
+            return try body()
+        } catch let failure as AgreedFailure {
+            throw failure
+        } catch where communicator.size > 1 {
+            let code = ExitCode(error).rawValue
+            if board.announceEnd(code: code) {
+                complain("rank \(communicator.rank) on \(board.host), \(board.own.currentPlace): \(error)")
+            }
+            tidyUp()
+            base.abort(code: board.endingCode ?? code)
+        }
+    }
+
+    // MARK: What the work tells the watch
+
+    /// The rank begins with something else.
+    func enter(_ phase: RunPhase, step: Int) throws {
+        board.own.currentPlace = RunPlace(phase, step: step)
+        try strike(phase, step: step)
+    }
+
+    /// The rank has got on; at every shard or chunk. - Returns: whether to go on, false where a stop is asked for.
+    func goesOn() -> Bool {
+        board.own.mark()
+        return !isStopRequested
+    }
+
+    /// Whether this rank or another of the machine was asked to stop. The ranks have yet to agree on it.
+    var isStopRequested: Bool {
+        if board.isStopRequested { return true }
+        guard StopRequest.isPending else { return false }
+        board.requestStop()
+        return true
+    }
+
+    /// To be called before each change of the checkpoint store: a slow disk is progress too, and a run that ends leaves no
+    /// half checkpoint.
+    func beforeChanging(_ operation: FileOperations.Operation) throws {
+        if board.own.currentPlace.phase.mayWaitForDisk { board.own.mark() }
+        guard isEnding.load(ordering: .acquiring) else { return }
+        switch operation.kind {
+        case .createFile, .write, .syncFile: throw RunError("the run ends")
+        default: return
+        }
+    }
+
+    /// What to do before the process ends because of a failure.
+    func beforeEnding(_ act: @escaping @Sendable () -> Void) { lastAct.withLock { $0 = act } }
+
+    // MARK: Faults for tests
+
+    func strike(_ phase: RunPhase, step: Int) throws {
+        if let fault, fault.isDue(phase, step: step) { try fault.strike() }
+    }
+
+    /// Whether a test wants numbers here that are not finite.
+    func isSpoiled(_ phase: RunPhase, step: Int) -> Bool {
+        fault.map { $0.kind == .nan && $0.isDue(phase, step: step) } ?? false
+    }
+
+    // MARK: The thread
+
+    private static let interval = 0.1
+
+    private func watch() {
+        var judge = Judge(limit: Double(limit), seesAllRanks: board.holdsAllRanks)
+        var (time, processorTime) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
+        var warnings = 0
+        while !hasEnded.load(ordering: .acquiring) {
+            usleep(UInt32(Self.interval * 1e6))
+            let (now, used) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
+            board.own.beat(isAsleep: used - processorTime < 0.03 * (now - time))
+            // A thread that was itself held up has not seen what the others did meanwhile.
+            let elapsed = min(now - time, 2 * Self.interval)
+            (time, processorTime) = (now, used)
+            if let code = board.endingCode { end(code) }
+            if let verdict = judge.observe(board.readings(), after: elapsed) {
+                let code = ExitCode.failure.rawValue
+                if board.announceEnd(code: code) {
+                    complain("\(verdict.text(host: board.host)). The run ends; its last checkpoint stands")
+                }
+                end(board.endingCode ?? code)
+            }
+            let heldBack = Int(judge.heldBack(rank: communicator.rank)) / limit
+            if heldBack > warnings {
+                let place = board.own.currentPlace
+                warn("rank \(communicator.rank) on \(board.host) has waited \(heldBack * limit) s for a disk \(place)")
+            }
+            warnings = heldBack
+        }
+    }
+
+    /// Without MPI, which the main thread may be in the midst of: a rank that ends with a failure makes `mpirun` end all.
+    private func end(_ code: Int32) -> Never {
+        tidyUp()
+        _exit(code)
+    }
+
+    private func tidyUp() {
+        isEnding.store(true, ordering: .releasing)
+        lastAct.withLock { $0 }?()
+    }
+}
+
+private func seconds(_ clock: clockid_t) -> Double {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
