@@ -9,7 +9,7 @@ readonly unavailable=69 wrong_usage=64
 
 usage() {
     cat <<'TXT'
-Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [options of `mtbert-dist train`]
+Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [--restarts N] [options of `mtbert-dist train`]
        ./run.sh build | test | check | bench [options] | help
        ./run.sh evaluate | predict | inspect | … [options of that subcommand]
 
@@ -17,6 +17,8 @@ Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [options of `mtbert-di
            machine's cores allow, a power of two up to 8. More ranks than cores work too, only slower. Cores
            that are left become threads of the ranks; --threads T fixes their number.
            Ctrl-C or SIGTERM stops the run after a checkpoint; a second one stops it at once.
+           --restarts N starts it again, up to N times, when it ended early (75) or broke (70, a signal), as long as
+           each start gets to a newer checkpoint.
   build    builds the program; a few minutes the first time
   test     builds and runs every test, those under mpirun included
   check    format, floors of the modules, file lengths and stray paths, then `test`
@@ -194,11 +196,11 @@ whole_number() { # OPTION VALUE
 # Runs a subcommand on several ranks. mpirun stands in its own process group, so that Ctrl-C reaches this script alone,
 # which passes on what the program takes for "save and stop".
 run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
-    local ranks=$1 threads=1 subcommand=$2 arguments=()
+    local ranks=$1 threads=1 restarts=0 subcommand=$2 arguments=()
     shift 2
     while (($#)); do
         case $1 in
-        -n | -np | --ranks | --threads) (($# > 1)) || fail $wrong_usage "$1 wants a value" ;;
+        -n | -np | --ranks | --threads | --restarts) (($# > 1)) || fail $wrong_usage "$1 wants a value" ;;
         -h | --help) build_program && exec "$program" "$subcommand" --help ;;
         esac
         case $1 in
@@ -206,6 +208,8 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
         --ranks=*) ranks=${1#*=} && whole_number --ranks "$ranks" ;;
         --threads) threads=$2 && arguments+=("$1" "$2") && shift ;;
         --threads=*) threads=${1#*=} && arguments+=("$1") ;;
+        --restarts) restarts=$2 && whole_number "$1" "$2" && shift ;;
+        --restarts=*) restarts=${1#*=} && whole_number --restarts "$restarts" ;;
         *) arguments+=("$1") ;;
         esac
         shift
@@ -213,6 +217,7 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
     # Where the program chooses, it gives each rank what cores are left.
     if [[ $threads == auto ]]; then threads=1; fi
     whole_number --threads "$threads"
+    [[ $restarts == 0 || $subcommand == train ]] || fail $wrong_usage "--restarts is for train"
     build_program
     prepare_launcher "$ranks" "$threads"
     local command=(mtbert-dist "$subcommand" "${arguments[@]}")
@@ -220,9 +225,29 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
     # What the program tells the user to type next.
     export MTBERT_COMMAND=${MTBERT_COMMAND:-$invocation}
 
+    local code=0 signals=0 start=0
+    if ((restarts > 0)); then
+        MTBERT_START_FILE=$(mktemp)
+        export MTBERT_START_FILE
+        # shellcheck disable=SC2064
+        trap "rm -f '$MTBERT_START_FILE'" EXIT
+    fi
     set -m
+    while :; do
+        run_once && code=0 || code=$?
+        ((restarts > start && signals == 0)) || return $code
+        may_restart $code || return $code
+        start=$((start + 1))
+        say "run.sh: it starts again from there ($start of $restarts)"
+        # Wherever the first start went on from.
+        ((start > 1)) || command+=(--resume auto)
+    done
+}
+
+# Runs `launcher` with `command`, and passes signals on; counts them in `signals`.
+run_once() {
     "${launcher[@]}" "$program" "${command[@]:1}" </dev/null &
-    local job=$! code=0 signals=0
+    local job=$! code=0
     trap 'signals=$((signals + 1)); stop_job $job $signals' INT TERM HUP
     while kill -0 $job 2>/dev/null; do wait $job || true; done
     wait $job || code=$?
@@ -233,6 +258,21 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
     *) say "run.sh: mpirun ended with $code; for its own words, run the line above without --quiet" ;;
     esac
     return $code
+}
+
+# Whether a run that ended with CODE can get further when it is started again; says why, or why not.
+may_restart() { # CODE
+    case $1 in 0 | 64 | 65) return 1 ;; esac
+    local from='' folder='' latest
+    read -r from folder <"$MTBERT_START_FILE" || true
+    : >"$MTBERT_START_FILE"
+    latest=$(basename "$(readlink "$folder/checkpoints/latest" 2>/dev/null)")
+    latest=${latest#step-}
+    if [[ -z $folder || -z $latest ]] || ((10#$latest <= from)); then
+        say "run.sh: the run ended with $1 and left no newer checkpoint, so it is not started again"
+        return 1
+    fi
+    say "run.sh: the run ended with $1 behind the checkpoint of step $((10#$latest))"
 }
 
 stop_job() { # PROCESS HOW_OFTEN_ASKED

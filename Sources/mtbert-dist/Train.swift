@@ -87,6 +87,7 @@ struct Train: ParsableCommand {
                 let observer = try watch.communicator.agreeing {
                     communicator.rank == 0 ? try RunReports.observer(of: run, display: display) : display
                 }
+                if communicator.rank == 0 { run.noteStart() }
                 let end = try run.train(observer)
                 return end.status == .finished ? .done : .stopped
             }

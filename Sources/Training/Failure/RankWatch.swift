@@ -123,7 +123,7 @@ public final class RankWatch: Sendable {
             if let verdict = judge.observe(board.readings(), after: elapsed) {
                 let code = ExitCode.failure.rawValue
                 if board.announceEnd(code: code) {
-                    complain("\(verdict.text(host: board.host)). The run ends; its last checkpoint stands")
+                    complain("\(verdict.text(host: board.host)). The run ends; whole checkpoints stand")
                 }
                 end(board.endingCode ?? code)
             }

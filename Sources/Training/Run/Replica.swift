@@ -69,6 +69,12 @@ final class Replica {
         return complete.count == lanes.count ? complete.flatMap { $0 } : nil
     }
 
+    /// Puts a number that is not finite where the next step writes again; for tests.
+    func spoilGradient() {
+        guard let dense = model.layout.tensors.last(where: { $0.task == nil }) else { return }
+        exchange.gradients[0].elements[dense.range.lowerBound] = .nan
+    }
+
     /// Collective: adds up the gradients of all ranks in the owned ranges.
     ///
     /// - Returns: the sums of squares of this rank's blocks, `exchange.ranges.largestBlockCount` numbers with zeros behind them.

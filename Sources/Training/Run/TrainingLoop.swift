@@ -69,7 +69,7 @@ extension TrainingRun {
         let losses = replica.computeGradients(
             loaded.shards, weights: weights, dropoutKey: mixedKey(configuration.seed, UInt64(loaded.plan.step)),
             goesOn: watch.goesOn)
-        if watch.isSpoiled(.step, step: loaded.plan.step) { replica.exchange.gradients[0].elements[0] = .nan }
+        if watch.isSpoiled(.step, step: loaded.plan.step) { replica.spoilGradient() }
         clock.note(\.backward)
         clock.moveForwardPasses(of: replica.lanes)
         return losses

@@ -194,6 +194,14 @@ public final class TrainingRun {
             seed: configuration.seed, output: configuration.output)
     }
 
+    /// Tells the script that started the program, where it asked for it by `MTBERT_START_FILE`, which step the run goes on
+    /// from and where its folder is: so it can see afterwards whether another start makes sense.
+    public func noteStart() {
+        guard let file = ProcessInfo.processInfo.environment["MTBERT_START_FILE"] else { return }
+        let step = resumedFrom == nil ? -1 : state.step
+        try? "\(step) \(configuration.output)\n".write(toFile: file, atomically: false, encoding: .utf8)
+    }
+
     /// Whether the test files are scored at the end.
     var scoresTestFiles: Bool {
         configuration.evaluation.split == .dev && totalSteps > 0 && datasets.contains { $0.test != nil }
