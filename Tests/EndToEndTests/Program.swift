@@ -45,22 +45,26 @@ struct Program {
     /// - Parameters:
     ///   - ranks: 1 starts the program by itself, more start it under `mpirun`.
     ///   - input: what stands in its standard input.
+    ///   - fault: what shall go wrong, as the program takes it from `MTBERT_FAULT`.
     ///   - limit: seconds after which every process of it is killed.
     static func run(
-        _ arguments: [String], ranks: Int = 1, input: String = "", limit: Double = 60
+        _ arguments: [String], ranks: Int = 1, input: String = "", fault: String? = nil, limit: Double = 60
     ) async throws -> Outcome {
-        try await start(arguments, ranks: ranks, input: input).end(limit: limit)
+        try await start(arguments, ranks: ranks, input: input, fault: fault).end(limit: limit)
     }
 
     /// - Parameter isDeaf: whether it inherits blocked signals, as from a launcher with threads.
     static func start(
-        _ arguments: [String], ranks: Int = 1, input: String = "", isDeaf: Bool = false
+        _ arguments: [String], ranks: Int = 1, input: String = "", fault: String? = nil, isDeaf: Bool = false
     ) throws -> RunningProgram {
         let program = try path()
-        guard ranks > 1 else { return try RunningProgram(program, arguments, input: input, isDeaf: isDeaf) }
+        guard ranks > 1 else {
+            return try RunningProgram(program, arguments, input: input, fault: fault, isDeaf: isDeaf)
+        }
         let launcher = ["--quiet", "-n", "\(ranks)", "--oversubscribe", "--mca", "mpi_yield_when_idle", "1"]
         return try RunningProgram(
-            "/usr/bin/env", ["mpirun"] + launcher + ["--bind-to", "none", program] + arguments, input: input)
+            "/usr/bin/env", ["mpirun"] + launcher + ["--bind-to", "none", program] + arguments, input: input,
+            fault: fault)
     }
 }
 
@@ -71,7 +75,9 @@ final class RunningProgram {
     private let command: String
     private let began = Date()
 
-    init(_ executable: String, _ arguments: [String], input: String = "", isDeaf: Bool = false) throws {
+    init(
+        _ executable: String, _ arguments: [String], input: String = "", fault: String? = nil, isDeaf: Bool = false
+    ) throws {
         // Short: the paths of sockets in it are limited to 107 bytes.
         folder = NSTemporaryDirectory() + "mtbert-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -80,7 +86,7 @@ final class RunningProgram {
         command = ([executable] + arguments).joined(separator: " ")
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
-        process.environment = environment
+        process.environment = environment.merging(fault.map { ["MTBERT_FAULT": $0] } ?? [:]) { $1 }
         process.standardInput = FileHandle(forReadingAtPath: folder + "/in")
         process.standardOutput = FileHandle(forWritingAtPath: folder + "/out")
         process.standardError = FileHandle(forWritingAtPath: folder + "/err")
@@ -112,6 +118,12 @@ final class RunningProgram {
 
     var isRunning: Bool { process.isRunning }
     var identifier: Int32 { process.processIdentifier }
+
+    /// What Open MPI left in the folder of its files.
+    var leftovers: [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { !["in", "out", "err"].contains($0) }
+    }
 
     /// Waits until the process has ended; after `limit` seconds it is killed with all its descendants.
     func end(limit: Double) async throws -> Program.Outcome {
@@ -157,6 +169,17 @@ final class RunningProgram {
             open += own
         }
         return found
+    }
+}
+
+/// How many processes have a text in their command line.
+func processCount(with text: String) -> Int {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return names.count { name in
+        guard Int32(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
+            return false
+        }
+        return String(decoding: line, as: UTF8.self).contains(text)
     }
 }
 

@@ -100,6 +100,19 @@ struct MetricsLogTests {
         }
     }
 
+    @Test func aResumedLogForgetsWhatIsScoredAgain() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/metrics.jsonl"
+            let kept = [Sample.step(100), Sample.evaluation(100), Sample.step(200)]
+            let log = try MetricsLog(path: path)
+            for event in kept + [Sample.evaluation(200)] { log.record(event) }
+            _ = try MetricsLog(path: path, resumingAfter: 200, scoringAgain: ["test"])
+            #expect(try lines(path) == (kept + [Sample.evaluation(200)]).compactMap(\.jsonLine))
+            _ = try MetricsLog(path: path, resumingAfter: 200, scoringAgain: ["test", "dev"])
+            #expect(try lines(path) == kept.compactMap(\.jsonLine))
+        }
+    }
+
     @Test func damagedLinesAndAMissingLogAreNoObstacle() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/metrics.jsonl"

@@ -76,6 +76,7 @@ struct ConfigurationTextTests {
                   every: 200
                   keep: 3
                 max_skipped_steps: 10
+                watchdog: 300
                 output: /d/runs/reviews
 
                 """)

@@ -106,11 +106,15 @@ struct HeartbeatRecord: @unchecked Sendable {
 
     func reading(rank: Int) -> RankReading {
         let process = pid_t(words[Self.process].load(ordering: .acquiring))
-        return RankReading(
-            rank: rank, isGone: kill(process, 0) != 0 && errno == ESRCH,
-            hasLeft: words[Self.hasLeft].load(ordering: .acquiring) != 0, beats: words[Self.beats].load(ordering: .relaxed),
-            marks: words[Self.marks].load(ordering: .relaxed), place: currentPlace,
-            isAsleep: words[Self.isAsleep].load(ordering: .relaxed) != 0)
+        var reading = RankReading(rank: rank)
+        // In this order: a rank leaves before its process ends.
+        reading.isGone = kill(process, 0) != 0 && errno == ESRCH
+        reading.hasLeft = words[Self.hasLeft].load(ordering: .acquiring) != 0
+        reading.beats = words[Self.beats].load(ordering: .relaxed)
+        reading.marks = words[Self.marks].load(ordering: .relaxed)
+        reading.place = currentPlace
+        reading.isAsleep = words[Self.isAsleep].load(ordering: .relaxed) != 0
+        return reading
     }
 }
 

@@ -10,21 +10,21 @@ import Synchronization
 /// - `kill`, `stop`, `term`: the rank sends itself SIGKILL, SIGSTOP or SIGTERM;
 /// - `throw`: an error; `spin`: an endless loop; `sleep`: a pause of `seconds`;
 /// - `nan`: a number that is not finite, in the gradient (phase step) or the state to be saved (phase saving).
-struct InjectedFault: Sendable, Equatable {
-    enum Kind: String, Sendable {
+package struct InjectedFault: Sendable, Equatable {
+    package enum Kind: String, Sendable {
         case kill, stop, term, `throw`, spin, sleep, nan
     }
 
-    let rank: Int
-    let phase: RunPhase
-    let step: Int?
-    let kind: Kind
-    let seconds: Double
+    package let rank: Int
+    package let phase: RunPhase
+    package let step: Int?
+    package let kind: Kind
+    package let seconds: Double
 
-    static let variable = "MTBERT_FAULT"
+    package static let variable = "MTBERT_FAULT"
 
     /// - Throws: `UsageError` where the text asks for nothing known.
-    init?(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+    package init?(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
         guard let text = environment[Self.variable] else { return nil }
         var values: [String: String] = [:]
         for pair in text.split(separator: ",") {

@@ -47,13 +47,13 @@ public final class RankWatch: Sendable {
             return try body()
         } catch let failure as AgreedFailure {
             throw failure
-        } catch where communicator.size > 1 {
+        } catch  where communicator.size > 1 {
             let code = ExitCode(error).rawValue
             if board.announceEnd(code: code) {
                 complain("rank \(communicator.rank) on \(board.host), \(board.own.currentPlace): \(error)")
             }
-            tidyUp()
-            base.abort(code: board.endingCode ?? code)
+            if limit > 0 { end(board.endingCode ?? code) }
+            base.abort(code: code)
         }
     }
 
@@ -136,7 +136,8 @@ public final class RankWatch: Sendable {
         }
     }
 
-    /// Without MPI, which the main thread may be in the midst of: a rank that ends with a failure makes `mpirun` end all.
+    /// Ends this process, and the others by their own watches. Not by MPI, which another thread may be in the midst of, and
+    /// which would not leave rank 0 the time to tidy up: a rank that ends with a failure makes `mpirun` end all that is left.
     private func end(_ code: Int32) -> Never {
         tidyUp()
         _exit(code)

@@ -1,5 +1,5 @@
 /// What a rank is busy with, for those who watch it.
-enum RunPhase: UInt8, Sendable, CaseIterable {
+package enum RunPhase: UInt8, Sendable, CaseIterable {
     case loading, step, evaluation, saving
     /// Saving as seen by the thread that writes; never a rank's own phase.
     case writing
@@ -7,22 +7,22 @@ enum RunPhase: UInt8, Sendable, CaseIterable {
     /// Whether one rank may rightly be busy with a disk for any time, while the others wait.
     var mayWaitForDisk: Bool { self == .loading || self == .saving }
 
-    init?(name: String) {
+    package init?(name: String) {
         guard let phase = RunPhase.allCases.first(where: { "\($0)" == name }) else { return nil }
         self = phase
     }
 }
 
 /// Where a rank is in its run.
-struct RunPlace: Sendable, Equatable, CustomStringConvertible {
-    var phase = RunPhase.loading
+package struct RunPlace: Sendable, Equatable, CustomStringConvertible {
+    package var phase = RunPhase.loading
     /// The step that is computed; in evaluation and saving the last one done.
-    var step = 0
+    package var step = 0
     /// Whether the rank is inside a call that needs other ranks.
-    var isWaiting = false
+    package var isWaiting = false
 
     /// As the end of a sentence: "in step 5", "in the evaluation after step 5".
-    var description: String {
+    package var description: String {
         switch phase {
         case .loading: "while loading"
         case .step: "in step \(step)"
@@ -32,13 +32,13 @@ struct RunPlace: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// One word, so that another process reads it whole.
-    var word: UInt64 { UInt64(step) << 8 | UInt64(phase.rawValue) << 1 | (isWaiting ? 1 : 0) }
+    package var word: UInt64 { UInt64(step) << 8 | UInt64(phase.rawValue) << 1 | (isWaiting ? 1 : 0) }
 
-    init(_ phase: RunPhase, step: Int, isWaiting: Bool = false) {
+    package init(_ phase: RunPhase, step: Int, isWaiting: Bool = false) {
         (self.phase, self.step, self.isWaiting) = (phase, step, isWaiting)
     }
 
-    init(word: UInt64) {
+    package init(word: UInt64) {
         self.init(
             RunPhase(rawValue: UInt8(word >> 1 & 0x7F)) ?? .loading, step: Int(word >> 8), isWaiting: word & 1 == 1)
     }

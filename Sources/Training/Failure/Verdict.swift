@@ -1,21 +1,23 @@
 /// What a rank's record says at one moment.
-struct RankReading: Sendable, Equatable {
-    var rank: Int
+package struct RankReading: Sendable, Equatable {
+    package var rank: Int
     /// Whether its process is no more.
-    var isGone = false
+    package var isGone = false
     /// Whether it ended in good order.
-    var hasLeft = false
+    package var hasLeft = false
     /// Counts up as long as the process runs at all.
-    var beats: UInt64 = 0
+    package var beats: UInt64 = 0
     /// Counts up as long as its work gets on.
-    var marks: UInt64 = 0
-    var place = RunPlace(.loading, step: 0)
+    package var marks: UInt64 = 0
+    package var place = RunPlace(.loading, step: 0)
     /// Whether the process used next to no processor time of late.
-    var isAsleep = false
+    package var isAsleep = false
+
+    package init(rank: Int) { self.rank = rank }
 }
 
 /// Why a run cannot go on.
-enum Verdict: Sendable, Equatable {
+package enum Verdict: Sendable, Equatable {
     /// A rank's process is no more.
     case gone(rank: Int, RunPlace)
     /// A rank's process does not run: stopped, or in the kernel for good.
@@ -28,7 +30,7 @@ enum Verdict: Sendable, Equatable {
     /// One sentence.
     ///
     /// - Parameter host: the machine's name.
-    func text(host: String) -> String {
+    package func text(host: String) -> String {
         switch self {
         case .gone(let rank, let place):
             "rank \(rank) on \(host) was killed \(place)"
@@ -52,17 +54,17 @@ private func names(_ ranks: [Int]) -> String {
 /// Watches records over time, and finds the rank that holds up the others.
 ///
 /// Time counts only while the judge itself looks: where a whole job is suspended and continued, nobody was silent.
-struct Judge: Sendable {
+package struct Judge: Sendable {
     /// Seconds without progress before a verdict.
-    let limit: Double
+    package let limit: Double
     /// Whether the records are those of all ranks.
-    let seesAllRanks: Bool
+    package let seesAllRanks: Bool
     private var last: [RankReading] = []
     private var silentFor: [Double] = []
     private var quietFor: [Double] = []
     private var heldBackFor: [Double] = []
 
-    init(limit: Double, seesAllRanks: Bool) {
+    package init(limit: Double, seesAllRanks: Bool) {
         self.limit = limit
         self.seesAllRanks = seesAllRanks
     }
@@ -70,7 +72,7 @@ struct Judge: Sendable {
     /// - Parameters:
     ///   - readings: of the same ranks each time.
     ///   - elapsed: seconds since the readings before.
-    mutating func observe(_ readings: [RankReading], after elapsed: Double) -> Verdict? {
+    package mutating func observe(_ readings: [RankReading], after elapsed: Double) -> Verdict? {
         count(readings, elapsed)
         let present = readings.indices.filter { !readings[$0].hasLeft }
         func seconds(_ time: Double) -> Int { Int(time.rounded()) }
@@ -93,7 +95,7 @@ struct Judge: Sendable {
     }
 
     /// Seconds that a rank has spent waiting for a disk without any progress.
-    func heldBack(rank: Int) -> Double { last.firstIndex { $0.rank == rank }.map { heldBackFor[$0] } ?? 0 }
+    package func heldBack(rank: Int) -> Double { last.firstIndex { $0.rank == rank }.map { heldBackFor[$0] } ?? 0 }
 
     private mutating func count(_ readings: [RankReading], _ elapsed: Double) {
         if last.count != readings.count {

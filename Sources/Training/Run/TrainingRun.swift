@@ -75,7 +75,8 @@ public final class TrainingRun {
     /// is trained.
     ///
     /// - Parameter display: is told about phases and warnings, on rank 0.
-    public init(_ configuration: RunConfiguration, options: RunOptions, watch: RankWatch, display: any RunObserver) throws
+    public init(_ configuration: RunConfiguration, options: RunOptions, watch: RankWatch, display: any RunObserver)
+        throws
     {
         let communicator = watch.communicator
         self.configuration = configuration
@@ -278,7 +279,9 @@ extension RankWatch {
 
     /// - Throws: `StopError` where a stop is asked for.
     fileprivate func requireTime() throws {
-        if !goesOn() { throw StopError("stopped while loading; nothing was trained, and the same command starts again") }
+        if !goesOn() {
+            throw StopError("stopped while loading; nothing was trained, and the same command starts again")
+        }
     }
 }
 

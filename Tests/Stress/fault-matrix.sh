@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Lets one of four ranks die, hang or fail in every phase, several times each, and prints how the runs ended and whether
+# they went on to the result of an undisturbed run.
+#
+#   Tests/Stress/fault-matrix.sh [TIMES] [SEED]
+#
+# The program must be built. Once through takes about three minutes on two cores. Exit code 0: every run ended by itself,
+# named its rank once, left no process behind, and survived.
+set -euo pipefail
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+
+times=${1:-1}
+seed=${2:-$(($(date +%s) % 32768))}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+program=$root/.build/release/mtbert-dist
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+RANDOM=$seed
+echo "seed $seed, watchdog 3 s, 4 ranks"
+
+start() { # OUTPUT RANKS
+    timeout 60 mpirun --quiet -n "$2" --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
+        --mca orte_tmpdir_base "$folder" --mca btl_vader_backing_directory "$folder" \
+        "$program" train --output "$folder/$1" --set steps=20 --set batch.size=8 --set watchdog=3 \
+        --set evaluation.every=5 --set checkpoint.every=4 </dev/null >"$folder/log" 2>&1
+}
+
+sums() { (cd "$folder/$1/checkpoints/latest" && sha256sum model.safetensors optimizer.safetensors); }
+
+start undisturbed 2 || { cat "$folder/log" >&2 && exit 1; }
+expected=$(sums undisturbed)
+failed=0
+printf '%-6s %-11s %5s %6s %9s %8s  %s\n' kind phase times named survived seconds 'exit codes'
+for kind in kill stop spin throw term nan; do
+    for phase in loading step evaluation saving writing; do
+        [[ $kind != nan || $phase == saving ]] || continue
+        named=0 survived=0 nanoseconds=0 codes=
+        for ((time = 0; time < times; time++)); do
+            rank=$((RANDOM % 4))
+            case $phase in
+            loading) step=0 ;;
+            step) step=$((RANDOM % 20 + 1)) ;;
+            evaluation) step=$((RANDOM % 4 * 5 + 5)) ;;
+            *) step=$((RANDOM % 5 * 4 + 4)) ;;
+            esac
+            [[ $phase != writing && $kind != nan ]] || rank=0
+            rm -rf "${folder:?}/run"
+            began=$(date +%s%N) code=0
+            MTBERT_FAULT=rank=$rank,phase=$phase,step=$step,kind=$kind start run 4 || code=$?
+            nanoseconds=$((nanoseconds + $(date +%s%N) - began))
+            codes+=" $code"
+            # A stop is no error; of the last save it comes too late.
+            case $kind in
+            term) [[ $code == 75 || $code == 0 ]] && named=$((named + 1)) ;;
+            *) [[ $(grep -c "^error: " "$folder/log") == 1 ]] && grep -q "^error: rank $rank on " "$folder/log" &&
+                named=$((named + 1)) ;;
+            esac || { cat "$folder/log" >&2 && failed=1; }
+            sleep 0.5
+            if pgrep -f "$folder/run" >"$folder/left"; then
+                echo "processes left behind: $(paste -sd ' ' "$folder/left")" && failed=1
+            fi
+            if start run 2 && [[ $(sums run) == "$expected" ]]; then
+                survived=$((survived + 1))
+            else
+                cat "$folder/log" >&2 && failed=1
+            fi
+        done
+        printf '%-6s %-11s %5d %6d %9d %8s  %s\n' "$kind" "$phase" "$times" "$named" "$survived" \
+            "$((nanoseconds / times / 100000000 / 10)).$((nanoseconds / times / 100000000 % 10))" \
+            "$(tr ' ' '\n' <<<"$codes" | sort -nu | paste -sd ' ')"
+    done
+done
+exit $failed
