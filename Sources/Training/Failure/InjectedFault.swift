@@ -44,8 +44,9 @@ package struct InjectedFault: Sendable, Equatable {
 
     func isDue(_ phase: RunPhase, step: Int) -> Bool { phase == self.phase && (self.step ?? step) == step }
 
-    /// Does the damage, `nan` excepted.
+    /// Does the damage, `nan` excepted, and says so first: nobody shall take it for a real one.
     func strike() throws {
+        warn("\(Self.variable) strikes: \(kind)")
         switch kind {
         case .kill: kill(getpid(), SIGKILL)
         case .stop: kill(getpid(), SIGSTOP)
