@@ -17,7 +17,7 @@ public final class RankWatch: Sendable {
     private let fault: InjectedFault?
     private let hasEnded = Atomic(false)
     private let isEnding = Atomic(false)
-    /// What has to be tidied up before the process ends, such as a half-written checkpoint; takes a second at most.
+    /// What has to be tidied up before the process ends, such as a half-written checkpoint; takes seconds at most.
     private let lastAct = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Collective: begins to watch.
@@ -47,7 +47,7 @@ public final class RankWatch: Sendable {
             return try body()
         } catch let failure as AgreedFailure {
             throw failure
-        } catch  where communicator.size > 1 {
+        } catch let error where communicator.size > 1 {
             let code = ExitCode(error).rawValue
             if board.announceEnd(code: code) {
                 complain("rank \(communicator.rank) on \(board.host), \(board.own.currentPlace): \(error)")

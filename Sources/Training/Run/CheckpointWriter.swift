@@ -39,7 +39,7 @@ final class CheckpointWriter {
         guard run.isRoot else { return }
         let files = try CheckpointContents(run).smallFiles()
         let save = Save(store, run.state, files, snapshot, run.watch, isBest: isBest)
-        run.watch.beforeEnding { save.wait(atMost: 1) }
+        run.watch.beforeEnding { save.wait(atMost: 5) }
         pending = save
     }
 
