@@ -9,7 +9,7 @@
 #     75  start the same job again: it was stopped, or lost a host, and has a newer checkpoint than when it began
 #     70  do not: it failed, or was stopped, without a newer checkpoint than when it began
 #
-# SIGUSR1 or SIGTERM to the shell that runs it ends the run after a checkpoint.
+# SIGUSR1 or SIGTERM to the shell that runs it ends the run after a checkpoint, and sets `asked_to_stop`.
 #
 # Environment, none of it needed:
 #     MTBERT_PROGRAM   the program [.build/release/mtbert-dist of this repository]
@@ -79,12 +79,14 @@ answering() { # HOSTFILE
 train_on() { # HOSTFILE RUN_FOLDER [CONFIG] [OPTIONS]
     local hosts=$1 folder=$2 program=${MTBERT_PROGRAM:-$mtbert_root/.build/release/mtbert-dist}
     shift 2
-    local living slots shards ranks began ended code=0 further=()
+    local living slots shards ranks began ended job='' code=0 further=()
+    asked_to_stop=
+    trap 'asked_to_stop=1; [[ -z $job ]] || kill -USR1 "$job" 2>/dev/null; job_says "asked to stop"' USR1 TERM
     living=$(mktemp)
     answering "$hosts" >"$living"
     slots=$(awk '{ n = 1; for (i = 2; i <= NF; i++) if ($i ~ /^slots=/) n = substr($i, 7); sum += n } END { print sum + 0 }' "$living")
-    if ((slots == 0)); then
-        job_says "no host answers"
+    if ((slots == 0)) || [[ $asked_to_stop ]]; then
+        if ((slots == 0)); then job_says "no host answers"; else job_says "stopped before it began"; fi
         rm -f "$living"
         return 70
     fi
@@ -95,17 +97,17 @@ train_on() { # HOSTFILE RUN_FOLDER [CONFIG] [OPTIONS]
     if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
     job_says "$ranks ranks on $(awk '{ printf "%s%s", (NR > 1 ? ", " : ""), $1 }' "$living") ($slots slots, $shards shards), behind step $began"
 
-    # A host whose network is gone is noticed by mpirun's own connections: after 10 s of silence it is asked three times, 5 s
-    # apart. SIGTERM is kept from mpirun, which would kill the ranks on it; they are asked to stop by SIGUSR1, which it hands on.
-    env --block-signal=TERM mpirun --hostfile "$living" -n "$ranks" \
-        --mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 3 \
-        "${further[@]}" "$program" train "$@" --output "$folder" </dev/null &
-    local job=$!
-    # shellcheck disable=SC2064
-    trap "job_says 'asked to stop'; kill -USR1 $job 2>/dev/null" USR1 TERM
-    while kill -0 $job 2>/dev/null; do wait $job || true; done
-    wait $job || code=$?
-    trap '' USR1 TERM
+    # By its own connections mpirun notices a host whose network is gone: after 10 s of silence it asks three times, 5 s apart.
+    export OMPI_MCA_oob_tcp_keepalive_time=${OMPI_MCA_oob_tcp_keepalive_time:-10}
+    export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl:-5}
+    export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes:-3}
+    # SIGTERM is kept from mpirun, which would kill the ranks on it; SIGUSR1 it hands on to them.
+    env --block-signal=TERM mpirun --hostfile "$living" -n "$ranks" "${further[@]}" \
+        "$program" train "$@" --output "$folder" </dev/null &
+    job=$!
+    while kill -0 "$job" 2>/dev/null; do wait "$job" || true; done
+    wait "$job" || code=$?
+    job=
     rm -f "$living"
 
     ended=$(newest_step "$folder")

@@ -3,14 +3,14 @@
 # Each has a network, name, /dev/shm and temporary folder (TMPDIR) of its own and shares all other files; a switch connects
 # them. The machine's own network is not touched. Needs root, iproute2 and util-linux.
 #
-#     hosts.sh up DIR COUNT             host1 … hostCOUNT; DIR keeps track of them
+#     hosts.sh up DIR COUNT [OWNER]     host1 … hostCOUNT; DIR keeps track of them; they go when process OWNER ends
 #     hosts.sh exec DIR HOST COMMAND…   runs a command on a host
 #     hosts.sh cut DIR HOST             takes its network cable out
 #     hosts.sh mend DIR HOST            puts it back
 #     hosts.sh down DIR                 ends every process on the hosts, and the hosts
 #
-# `MTBERT_HOSTS=DIR hosts.sh HOST COMMAND…` runs the command as rsh would; so this is what mpirun wants for
-# plm_rsh_agent. `hosts.sh exec` sets that up, so that `hosts.sh exec DIR host1 mpirun --host host1,host2 …` works.
+# `MTBERT_HOSTS=DIR hosts.sh HOST COMMAND…` runs the command as ssh would, so it can be mpirun's plm_rsh_agent. `hosts.sh exec`
+# sets that up: `hosts.sh exec DIR host1 mpirun --host host1,host2 …` works.
 set -euo pipefail
 
 self=$(readlink -f "${BASH_SOURCE[0]}")
@@ -35,14 +35,22 @@ on_switch() { # DIR COMMAND…
     nsenter --target "$number" --net "${@:2}"
 }
 
-# Only PATH and HOME come along, as over ssh.
 run_on() { # DIR HOST COMMAND…
     local number folder=$1
     number=$(keeper "$folder" "$2")
     shift 2
     exec nsenter --target "$number" --net --uts --ipc --mount --wdns="$PWD" \
-        env "PATH=$PATH" "HOME=${HOME:-/}" "MTBERT_HOSTS=$folder" TMPDIR=/var/tmp \
-        OMPI_MCA_plm_rsh_agent="$self" OMPI_MCA_orte_tmpdir_base=/var/tmp "$@"
+        env "MTBERT_HOSTS=$folder" TMPDIR=/var/tmp OMPI_MCA_plm_rsh_agent="$self" OMPI_MCA_orte_tmpdir_base=/var/tmp "$@"
+}
+
+# Only PATH and HOME come along, and nothing goes through a cable that is out.
+remote_shell() { # HOST COMMAND…
+    if [[ $(on_switch "$MTBERT_HOSTS" ip -o link show "$1") != *"state UP"* ]]; then
+        printf 'hosts.sh: no route to %s\n' "$1" >&2
+        exit 255
+    fi
+    run_on "$MTBERT_HOSTS" "$1" env -i "PATH=$PATH" "HOME=${HOME:-/}" "MTBERT_HOSTS=$MTBERT_HOSTS" TMPDIR=/var/tmp \
+        sh -c "${*:2}"
 }
 
 # Starts a process in namespaces of its own that only keeps them alive.
@@ -70,9 +78,14 @@ keep() { # DIR NAME OPTIONS of unshare…
     fail "$name does not come up"
 }
 
-up() { # DIR COUNT
-    local folder=$1 count=$2 host number
-    [[ $count =~ ^[1-9]$ ]] || fail "COUNT is 1 to 9, not '$count'"
+up() { # DIR COUNT [OWNER]
+    local folder=$1 count=${2:-} owner=${3:-} host number descriptor
+    # Who waits until all that this script has open is closed would wait for the processes that stay; 255 is the script.
+    for descriptor in /proc/"$$"/fd/*; do
+        descriptor=${descriptor##*/}
+        ((descriptor <= 2 || descriptor == 255)) || eval "exec $descriptor>&-"
+    done
+    [[ $count =~ ^[2-9]$ ]] || fail "COUNT is 2 to 9, not '$count'"
     ((EUID == 0)) || fail "namespaces need root"
     mkdir -p "$folder"
     ! (keeper "$folder" switch >/dev/null 2>&1) || fail "hosts of $folder are up already"
@@ -80,7 +93,8 @@ up() { # DIR COUNT
         echo "127.0.0.1 localhost"
         for ((host = 1; host <= count; host++)); do echo "$network.$host host$host"; done
     } >"$folder/hosts"
-    trap 'down "$folder"' ERR
+    # shellcheck disable=SC2064
+    trap "down '$folder'" EXIT
     keep "$folder" switch --net
     on_switch "$folder" ip link add lan type bridge
     on_switch "$folder" ip link set lan up
@@ -92,7 +106,12 @@ up() { # DIR COUNT
         nsenter --target "$number" --net ip address add "$network.$host/24" dev eth0
         nsenter --target "$number" --net ip link set eth0 up
     done
-    trap - ERR
+    trap - EXIT
+    if [[ $owner ]]; then
+        # shellcheck disable=SC2016
+        setsid bash -c 'tail --pid="$3" -f /dev/null; exec "$1" down "$2"' owner "$self" "$folder" "$owner" \
+            </dev/null >/dev/null 2>&1 &
+    fi
 }
 
 # Every process in the network of a host, which its keeper is one of.
@@ -126,13 +145,13 @@ down() { # DIR
 
 (($# >= 2)) || fail "up, exec, cut, mend or down, and a folder; its first lines tell how"
 case $1 in
-up) up "$(realpath -m "$2")" "${3:-2}" ;;
+up) up "$(realpath -m "$2")" "${@:3}" ;;
 exec) run_on "$(realpath "$2")" "${@:3}" ;;
 cut) on_switch "$2" ip link set "$3" down ;;
 mend) on_switch "$2" ip link set "$3" up ;;
 down) down "$(realpath -m "$2")" ;;
 *)
     [[ ${MTBERT_HOSTS:-} ]] || fail "no $1; its first lines tell how"
-    run_on "$MTBERT_HOSTS" "$1" sh -c "${*:2}"
+    remote_shell "$@"
     ;;
 esac

@@ -3,7 +3,7 @@
 # keys, sockets, state and logs in one folder, which goes on `stop`. Nothing of the machine's own Slurm is read or changed.
 # Needs root and the packages slurm-wlm, munge, iproute2 and util-linux.
 #
-#     local-slurm.sh start DIR [HOSTS [SLOTS]]   host1 … hostHOSTS with SLOTS processors each [2, 4]
+#     local-slurm.sh start DIR [OWNER]           two hosts of four processors each; they go when process OWNER ends
 #     local-slurm.sh run DIR COMMAND…            sbatch, squeue, scontrol … on host1
 #     local-slurm.sh stop DIR                    ends the cluster and everything that runs on it
 set -euo pipefail
@@ -16,7 +16,7 @@ fail() {
     exit 69
 }
 
-configure() { # DIR HOSTS SLOTS
+configure() { # DIR
     # A job that was put back may start again once its old credentials have run out (cred_expire, 120 s by default).
     cat >"$1/slurm.conf" <<CONF
 ClusterName=local
@@ -40,13 +40,18 @@ SelectTypeParameters=CR_CPU
 ReturnToService=2
 KillWait=10
 MpiDefault=none
-NodeName=host[1-$2] CPUs=$3
+NodeName=host[1-2] CPUs=4
 PartitionName=main Nodes=ALL Default=YES
 CONF
 }
 
-start() { # DIR HOSTS SLOTS
-    local folder=$1 count=$2 host tries
+start() { # DIR [OWNER]
+    local folder=$1 command host tries descriptor
+    # Who waits until all that this script has open is closed would wait for the processes that stay; 255 is the script.
+    for descriptor in /proc/"$$"/fd/*; do
+        descriptor=${descriptor##*/}
+        ((descriptor <= 2 || descriptor == 255)) || eval "exec $descriptor>&-"
+    done
     for command in munged slurmctld slurmd sbatch ip; do
         command -v "$command" >/dev/null || PATH=$PATH:/usr/sbin command -v "$command" >/dev/null ||
             fail "no $command: install slurm-wlm, munge and iproute2"
@@ -54,26 +59,27 @@ start() { # DIR HOSTS SLOTS
     mkdir -p "$folder"/{munge,state}
     chmod 755 "$folder"
     chmod 700 "$folder/munge"
-    trap 'stop "$folder"' ERR
-    configure "$folder" "$count" "$3"
-    "$hosts" up "$folder/hosts" "$count"
+    # shellcheck disable=SC2064
+    trap "stop '$folder'" EXIT
+    configure "$folder"
+    "$hosts" up "$folder/hosts" 2 "${@:2}"
     (umask 077 && head -c 128 /dev/urandom >"$folder/munge/key")
     on_host "$folder" host1 munged --force --socket="$folder/munge/socket" --key-file="$folder/munge/key" \
         --log-file="$folder/munge/log" --pid-file="$folder/munge/pid" --seed-file="$folder/munge/seed" 2>"$folder/munge/errors"
     on_host "$folder" host1 slurmctld -c
-    for ((host = 1; host <= count; host++)); do
-        mkdir -p "$folder/spool.host$host"
-        on_host "$folder" "host$host" slurmd -N "host$host"
+    for host in host1 host2; do
+        mkdir -p "$folder/spool.$host"
+        on_host "$folder" "$host" slurmd -N "$host"
     done
     for ((tries = 0; tries < 100; tries++)); do
-        [[ $(on_host "$folder" host1 sinfo -h -t idle -o %D 2>/dev/null) != "$count" ]] || break
+        [[ $(on_host "$folder" host1 sinfo -h -t idle -o %D 2>/dev/null) != 2 ]] || break
         sleep 0.2
     done
-    ((tries < 100)) || {
+    if ((tries == 100)); then
         tail -n 20 "$folder"/*.log >&2
-        false
-    }
-    trap - ERR
+        fail "the hosts do not report to slurmctld"
+    fi
+    trap - EXIT
 }
 
 on_host() { # DIR HOST COMMAND…
@@ -89,7 +95,7 @@ stop() { # DIR
 (($# >= 2)) || fail "start, run or stop, and a folder; its first lines tell how"
 folder=$(realpath -m "$2")
 case $1 in
-start) start "$folder" "${3:-2}" "${4:-4}" ;;
+start) start "$folder" "${@:3}" ;;
 run) on_host "$folder" host1 "${@:3}" ;;
 stop) stop "$folder" ;;
 *) fail "start, run or stop, not '$1'" ;;

@@ -1,0 +1,187 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// The scripts of `Cluster/`, with all that a scheduler does to a run.
+    @Suite struct OnAClusterOfHosts {
+        /// Enough steps that all that is done to a run happens on the way.
+        static let long = ["--set", "steps=900", "--set", "checkpoint.every=40", "--set", "evaluation.every=300"]
+
+        static func train(_ project: Project, hosts: String, into output: String) throws -> [String] {
+            try project.write("train.sh", "source \(LocalCluster.scripts)/job.sh; train_on \"$@\"\n")
+            try project.write("hosts", hosts)
+            return [
+                "bash", project.path("train.sh"), project.path("hosts"), project.path(output), project.path("run.yaml"),
+            ]
+                + long
+        }
+
+        /// Waits for a checkpoint of `step` or a later one; false where the program that should write it ended before.
+        static func reaches(
+            _ step: Int, _ project: Project, _ output: String, _ running: RunningProgram? = nil
+        ) async throws -> Bool {
+            _ = try await waits(limit: 90) {
+                KillAndResume.newest(project, output) >= step || running?.isRunning == false
+            }
+            return KillAndResume.newest(project, output) >= step
+        }
+
+        static func expectEnd(_ project: Project, _ output: String, like other: String) async throws {
+            let expected = try await project.sums(other + "/checkpoints/latest")
+            #expect(try await project.sums(output + "/checkpoints/latest") == expected)
+            let ends = try project.log(output, "end")
+            #expect(ends.last?["model_sha256"] as? String == expected[0])
+            #expect(ends.last?["status"] as? String == "finished")
+            #expect(try project.log(output, "step").compactMap { $0["step"] as? Int } == Array(1...900))
+        }
+
+        @Test(arguments: [
+            ("8", 8, 8), ("7", 8, 4), ("3", 8, 2), ("1", 8, 1), ("64", 8, 8), ("8", 12, 6), ("5", 12, 3), ("2", 12, 1),
+            ("8", 64, 8), ("8", 7, 7), ("6", 7, 1),
+        ])
+        func ranksThatFit(slots: String, shards: Int, ranks: Int) async throws {
+            let words = ["-c", "source \"$0\"; ranks_for \"$@\"", LocalCluster.scripts + "/job.sh", slots, "\(shards)"]
+            let outcome = try await RunningProgram("/bin/bash", words).end(limit: 10)
+            #expect(outcome.output == "\(ranks)\n", "\(outcome)")
+        }
+
+        @Test(arguments: [
+            (["--set", "batch.shards=16"], "16"), (["run.yaml"], "12"), (["other.yaml"], "8"),
+            (["run.yaml", "--set", "batch.shards=auto"], "auto"),
+        ])
+        func shardsAsTheProgramWillHaveThem(arguments: [String], shards: String) async throws {
+            let project = try Project()
+            try project.write("run.yaml", "# shards: 99\nbatch: {size: 32, shards: 12} # shards: 7\n")
+            let places = arguments.map { $0.hasSuffix("yaml") ? project.path($0) : $0 }
+            let words = [
+                "-c", "source \"$0\"; shards_of \"$@\"", LocalCluster.scripts + "/job.sh", project.path("run"),
+            ]
+            #expect(try await RunningProgram("/bin/bash", words + places).end(limit: 10).output == shards + "\n")
+            try FileManager.default.createDirectory(
+                atPath: project.path("run/checkpoints/latest"), withIntermediateDirectories: true)
+            try project.write("run/checkpoints/latest/trainer_state.json", "{\n  \"shards\" : 24,\n  \"step\" : 3\n}\n")
+            #expect(try await RunningProgram("/bin/bash", words + places).end(limit: 10).output == "24\n")
+        }
+
+        @Test(.enabled(if: LocalCluster.missingForHosts == nil, "\(LocalCluster.missingForHosts ?? "")"))
+        func aHostThatIsLost() async throws {
+            let project = try Project()
+            try await project.train(into: "undisturbed", Self.long)
+            let cluster = try await LocalCluster(withSlurm: false)
+            let command = try Self.train(project, hosts: "host1 slots=4\nhost2 slots=4\n", into: "run")
+
+            let first = try cluster.start(command)
+            #expect(try await Self.reaches(40, project, "run", first))
+            try await cluster.setCable(of: "host2", isIn: false)
+            let lost = try await first.end(limit: 60)
+            #expect(lost.code == 75 && !lost.isTimedOut, "\(lost)")
+            #expect(lost.errors.contains("on node host2"), "the host is named: \(lost)")
+            let reached = KillAndResume.newest(project, "run")
+            #expect(reached < 900, "the run was too fast to lose a host")
+
+            let second = try cluster.start(command)
+            #expect(try await Self.reaches(reached + 80, project, "run", second))
+            kill(try #require(second.descendants().first { Self.isMPIRun($0) }), SIGUSR1)
+            let alone = try await second.end(limit: 60)
+            #expect(alone.code == 75 && alone.errors.contains("host2 does not answer and is left out"), "\(alone)")
+
+            try await cluster.setCable(of: "host2", isIn: true)
+            let third = try await cluster.start(command).end(limit: 120)
+            #expect(third.code == 0, "\(third)")
+            #expect(try project.log("run", "start").first?["world_size"] as? Int == 8)
+            #expect(try project.log("run", "resume").compactMap { $0["world_size"] as? Int } == [4, 8])
+            try await Self.expectEnd(project, "run", like: "undisturbed")
+        }
+
+        static func isMPIRun(_ process: Int32) -> Bool {
+            let name = FileManager.default.contents(atPath: "/proc/\(process)/comm") ?? Data()
+            return String(decoding: name, as: UTF8.self) == "mpirun\n"
+        }
+
+        @Test(.enabled(if: LocalCluster.missingForSlurm == nil, "\(LocalCluster.missingForSlurm ?? "")"))
+        func slurmPutsItBackIntoTheQueue() async throws {
+            let project = try Project()
+            try await project.train(into: "undisturbed", Self.long)
+            let cluster = try await LocalCluster(withSlurm: true)
+            func submit(_ output: String, _ arguments: [String]) async throws -> String {
+                let options = ["--parsable", "--output=\(project.path(output)).log", "--chdir=\(project.folder)"]
+                let job = try await cluster.output(
+                    of: ["sbatch"] + options + [LocalCluster.scripts + "/slurm/train.sbatch", project.path(output)]
+                        + arguments)
+                return job.trimmingCharacters(in: .whitespacesAndNewlines)
+            }
+            func status(_ job: String) async throws -> String {
+                try await cluster.output(of: ["scontrol", "show", "job", job])
+            }
+            func ends(_ job: String) async throws -> Bool {
+                for _ in 0..<240 {
+                    let described = try await status(job)
+                    if ["COMPLETED", "FAILED", "NODE_FAIL"].contains(where: { described.contains("JobState=" + $0) }) {
+                        return true
+                    }
+                    try await Task.sleep(for: .milliseconds(500))
+                }
+                return false
+            }
+
+            let job = try await submit("run", [project.path("run.yaml")] + Self.long)
+            // As when its time is nearly up, and then as when an administrator wants the hosts.
+            #expect(try await Self.reaches(40, project, "run"))
+            _ = try await cluster.output(of: ["scancel", "--signal=USR1", "--batch", job])
+            #expect(try await waits(limit: 60) { (try? project.log("run", "resume").count) ?? 0 == 1 })
+            let resumed = KillAndResume.newest(project, "run")
+            #expect(try await Self.reaches(resumed + 80, project, "run"))
+            _ = try await cluster.output(of: ["scontrol", "requeue", job])
+            #expect(try await ends(job))
+            let (described, log) = (try await status(job), try project.text("run.log"))
+            #expect(
+                described.contains("JobState=COMPLETED") && described.contains("Restarts=2"), "\(described)\n\(log)")
+            #expect(try project.log("run", "resume").compactMap { $0["world_size"] as? Int } == [8, 8])
+            try await Self.expectEnd(project, "run", like: "undisturbed")
+
+            let wrong = try await submit("wrong", [project.path("run.yaml"), "--set", "stps=3"])
+            #expect(try await ends(wrong))
+            let refused = try await status(wrong)
+            #expect(refused.contains("ExitCode=64:0") && refused.contains("Restarts=0"), "\(refused)")
+        }
+
+        /// No PBS, but its commands: the time that the job has, a clock that the test turns, and what is submitted.
+        @Test func aJobOfPBSSubmitsItselfAgain() async throws {
+            let project = try Project()
+            try await project.train(into: "undisturbed", Self.long)
+            for (name, text) in [
+                ("qstat", "echo '    Resource_List.walltime = 00:02:10'"),
+                ("qsub", "echo \"$@\" >>\(project.path("submitted"))"),
+                (
+                    "sleep",
+                    "echo \"$1\" >\(project.path("slept")); until [ -e \(project.path("go")) ]; do /bin/sleep 0.01; done"
+                ),
+            ] {
+                try project.write(name, "#!/bin/sh\n\(text)\n")
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: project.path(name))
+            }
+            try project.write("nodes", "localhost\nlocalhost\n")
+            let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+            let command =
+                try ["PATH=\(project.folder):\(path)"] + LocalCluster.environment() + [
+                    "PBS_O_WORKDIR=\(project.folder)", "PBS_JOBID=7.server", "PBS_NODEFILE=\(project.path("nodes"))",
+                    "RUN=run",
+                    "TRAIN=run.yaml \(Self.long.joined(separator: " "))", "bash",
+                    LocalCluster.scripts + "/pbs/train.pbs",
+                ]
+            let first = try RunningProgram("/usr/bin/env", command)
+            #expect(try await Self.reaches(40, project, "run", first))
+            try project.write("go", "")
+            let stopped = try await first.end(limit: 60)
+            #expect(stopped.code == 75, "\(stopped)")
+            #expect(try project.text("slept") == "70\n")
+            #expect(try project.text("submitted").contains("depend=afterany:7.server"))
+
+            try FileManager.default.removeItem(atPath: project.path("go"))
+            let second = try await RunningProgram("/usr/bin/env", command).end(limit: 60)
+            #expect(second.code == 0, "\(second)")
+            #expect(try project.text("submitted").split(separator: "\n").count == 1)
+            try await Self.expectEnd(project, "run", like: "undisturbed")
+        }
+    }
+}
