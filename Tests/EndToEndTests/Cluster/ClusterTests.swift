@@ -63,6 +63,34 @@ extension EndToEnd {
             #expect(try await RunningProgram("/bin/bash", words + places).end(limit: 10).output == "24\n")
         }
 
+        /// How an attempt ends, and what its job does then.
+        struct Attempt: Sendable {
+            let code: Int
+            var savesStep: Int?
+            let result: Int32
+        }
+
+        static let attempts = [
+            Attempt(code: 0, result: 0), Attempt(code: 64, savesStep: 60, result: 64), Attempt(code: 65, result: 65),
+            Attempt(code: 75, savesStep: 60, result: 75), Attempt(code: 75, result: 70),
+            Attempt(code: 75, savesStep: 40, result: 70), Attempt(code: 70, savesStep: 60, result: 75),
+            Attempt(code: 70, result: 70), Attempt(code: 9, savesStep: 60, result: 75), Attempt(code: 9, result: 70),
+        ]
+
+        /// A program that only pretends, behind a checkpoint of step 50.
+        @Test(arguments: attempts) func onlyWhileCheckpointsAdvance(_ attempt: Attempt) async throws {
+            let project = try Project()
+            func folder(_ step: Int) -> String { project.path("run/checkpoints/step-000000\(step)") }
+            try FileManager.default.createDirectory(atPath: folder(50), withIntermediateDirectories: true)
+            let saving = attempt.savesStep.map { "mkdir \(folder($0)); " } ?? ""
+            try project.write("program", "#!/bin/sh\n\(saving)exit \(attempt.code)\n")
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: project.path("program"))
+            let command = try Self.train(project, hosts: "localhost slots=1\n", into: "run")
+            let program = ["MTBERT_PROGRAM=\(project.path("program"))", "MPIRUN_OPTIONS=--quiet --bind-to none"]
+            let outcome = try await RunningProgram("/usr/bin/env", program + command).end(limit: 30)
+            #expect(outcome.code == attempt.result, "\(outcome)")
+        }
+
         @Test(.enabled(if: LocalCluster.missingForHosts == nil, "\(LocalCluster.missingForHosts ?? "")"))
         func aHostThatIsLost() async throws {
             let project = try Project()
