@@ -12,6 +12,7 @@ final class WatchedCommunicator: Communicator {
     var rank: Int { base.rank }
     var size: Int { base.size }
     var sharesMemory: Bool { base.sharesMemory }
+    var machine: Int { base.machine }
 
     func barrier() throws { try record.waiting { try base.barrier() } }
     func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
