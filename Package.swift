@@ -92,8 +92,7 @@ let package = Package(
 if Context.environment["MTBERT_SANITIZED"] != nil {
     let others = [
         "Training", "Reporting", "mtbert-dist", "TokenizationTests", "CheckpointsTests", "MetricsTests",
-        "TaskDataTests",
-        "TrainingTests", "ReportingTests", "EndToEndTests",
+        "TaskDataTests", "TrainingTests", "ReportingTests", "EndToEndTests",
     ]
     package.targets.removeAll { others.contains($0.name) }
     package.products = []

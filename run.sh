@@ -21,7 +21,8 @@ Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [--restarts N] [option
            each start gets to a newer checkpoint.
   build    builds the program; a few minutes the first time
   test     builds and runs every test, those under mpirun included
-  check    format, floors of the modules, file lengths and stray paths, then `test`
+  check    format, floors of the modules, file lengths and stray paths; the tests of the arithmetic under
+           AddressSanitizer; then `test`
   bench    measures training on random data: without options a table, beside PyTorch where it is installed; with
            options one measurement (-n RANKS as above; one by default)
   help     this text; `./run.sh train --help` is the program's own
@@ -295,12 +296,9 @@ openblas_core_type() {
     esac
 }
 
-run_tests() {
-    install_missing_packages
-    require_swift
-    quiet_build --build-tests
-
-    local core log=$root/.build/run.sh.tests.log code=0
+# What tests find in their environment.
+prepare_tests() {
+    local core
     core=$(openblas_core_type)
     # As the program chooses for itself.
     if [[ $core && -z ${MTBERT_KEEP_CORETYPE:-} ]]; then export OPENBLAS_CORETYPE=$core; fi
@@ -310,7 +308,15 @@ run_tests() {
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
     if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
     if in_container && ! may_trace; then export OMPI_MCA_btl_vader_single_copy_mechanism=none; fi
+}
 
+run_tests() {
+    install_missing_packages
+    require_swift
+    quiet_build --build-tests
+
+    local log=$root/.build/run.sh.tests.log code=0
+    prepare_tests
     swift test --package-path "$root" -c release --skip-build --disable-xctest "$@" 2>&1 | tee "$log" || code=$?
     summarize "Skipped" "$(sed -nE 's/^.{0,4}((Test|Suite) .*) skipped(: "(.*)")?\.?$/\1: \4/p' "$log")"
     summarize "Failed" "$(sed -nE 's/^.{0,4}(Test .*) recorded an issue (.*)$/\1 \2/p' "$log")"
@@ -388,9 +394,27 @@ summarize() { # HEADING LINES
     [[ -z $2 ]] || printf '\n%s:\n%s\n' "$1" "$2"
 }
 
+# Runs the tests of kernels, sums and model with every access to memory checked. Linked against OpenBLAS as it is, whose own
+# accesses go unchecked; GuardedMemory watches those.
+check_memory() {
+    install_missing_packages
+    require_swift
+    say "Checking the arithmetic's memory accesses with AddressSanitizer; the first time takes a few minutes…"
+    local own=(--scratch-path "$root/.build/asan" --sanitize=address)
+    export MTBERT_SANITIZED=1
+    quiet_build --build-tests "${own[@]}"
+    (
+        prepare_tests
+        ASAN_OPTIONS=detect_leaks=0 swift test --package-path "$root" -c release "${own[@]}" --skip-build \
+            --disable-xctest --quiet
+    ) || fail 1 "AddressSanitizer or a test found a mistake; see above"
+    unset MTBERT_SANITIZED
+}
+
 run_check() {
     require_swift
     "$root/.ci/check"
+    check_memory
     run_tests "$@"
 }
 
