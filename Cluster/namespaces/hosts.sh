@@ -114,6 +114,24 @@ up() { # DIR COUNT [OWNER]
     fi
 }
 
+# Puts a cable back, and waits until the other hosts are reached: neighbours that did not answer are forgotten only after a
+# while. A refused connection has been there and back.
+mend() { # DIR HOST
+    local folder=$1 host=$2 other tries answer
+    on_switch "$folder" ip link set "$host" up
+    while read -r _ other; do
+        [[ $other != localhost && $other != "$host" ]] || continue
+        (run_on "$folder" "$other" ip neighbour flush all)
+        (run_on "$folder" "$host" ip neighbour flush all)
+        for ((tries = 0; tries < 100; tries++)); do
+            # shellcheck disable=SC2016
+            answer=$(run_on "$folder" "$host" bash -c 'echo >"/dev/tcp/$1/9"' probe "$other" 2>&1 </dev/null || true)
+            [[ $answer != *"Connection refused"* ]] || break
+            sleep 0.05
+        done
+    done <"$folder/hosts"
+}
+
 # Every process in the network of a host, which its keeper is one of.
 processes_of() { # DIR NAME
     local number space process
@@ -148,7 +166,7 @@ case $1 in
 up) up "$(realpath -m "$2")" "${@:3}" ;;
 exec) run_on "$(realpath "$2")" "${@:3}" ;;
 cut) on_switch "$2" ip link set "$3" down ;;
-mend) on_switch "$2" ip link set "$3" up ;;
+mend) mend "$2" "$3" ;;
 down) down "$(realpath -m "$2")" ;;
 *)
     [[ ${MTBERT_HOSTS:-} ]] || fail "no $1; its first lines tell how"
