@@ -29,11 +29,13 @@ let package = Package(
         // Floor 0: C libraries
         .systemLibrary(name: "CMPI", pkgConfig: "mpi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        // Debian's package has no pkg-config file; the module map names the library.
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Floor 1: leaves
         .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: common),
-        .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"], swiftSettings: arithmetic),
+        .target(name: "LinearAlgebra", dependencies: ["COneDNN", "COpenBLAS"], swiftSettings: arithmetic),
         .target(name: "Tokenization", swiftSettings: common),
         .target(name: "Checkpoints", dependencies: [crypto], swiftSettings: common),
         .target(name: "Metrics", swiftSettings: common),

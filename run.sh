@@ -51,8 +51,19 @@ fail() { # CODE MESSAGE…
 
 # ---- What has to be there -------------------------------------------------------------------------------------------
 
+# Whether the compiler finds a header, for libraries that pkg-config does not know.
+has_header() { # NAME
+    local folder folders=()
+    IFS=: read -ra folders <<<"${CPATH:-}"
+    for folder in /usr/include /usr/local/include "${folders[@]}"; do
+        [[ ! -e $folder/$1 ]] || return 0
+    done
+    return 1
+}
+
 # The Debian packages of what is missing, one a line.
 missing_packages() {
+    has_header oneapi/dnnl/dnnl.h || echo libdnnl-dev
     command -v mpirun >/dev/null || echo openmpi-bin
     if ! command -v pkg-config >/dev/null; then
         printf '%s\n' pkg-config libopenmpi-dev libopenblas-dev zlib1g-dev
@@ -69,7 +80,7 @@ install_missing_packages() {
     ((${#packages[@]})) || return 0
     local line="apt-get install -y ${packages[*]}"
     command -v apt-get >/dev/null || fail $unavailable "missing: Open MPI 4.1 or newer with mpirun, OpenBLAS and zlib," \
-        "known to pkg-config as mpi-c, openblas and zlib (in Debian: ${packages[*]})"
+        "known to pkg-config as mpi-c, openblas and zlib, and oneDNN 2 (in Debian: ${packages[*]})"
     if ((EUID != 0)); then
         if ! sudo -n true 2>/dev/null; then
             fail $unavailable "missing: ${packages[*]}. Install with" $'\n\n'"  sudo $line"$'\n\n' "and run this again."

@@ -1,37 +1,69 @@
+import COneDNN
 import Dispatch
 
 /// The fastest that this processor multiplies and adds.
 public enum PeakRate {
     /// Floating-point operations a second of one thread in single precision: fused multiply-adds of registers, of which
     /// enough are independent to hide their latency. The best of several tries.
-    public static func singlePrecision() -> Double {
-        (0..<5).map { _ in rate(rounds: 400_000) }.max() ?? 0
+    public static func singlePrecision() -> Double { best(SinglePrecision.self) }
+
+    /// The same in bfloat16 with sums in single precision: dot products of pairs where this program was built for a processor
+    /// that has them, and otherwise the single-precision rate, by which they are emulated.
+    public static func bfloat16() -> Double {
+        conednn_has_bf16_dot_product() != 0 ? best(BFloat16.self) : singlePrecision()
     }
 
-    @inline(never)
-    private static func rate(rounds: Int) -> Double {
+    private static func best<Unit: MultiplyAdd>(_ unit: Unit.Type) -> Double {
+        (0..<5).map { _ in rate(unit, rounds: 400_000) }.max() ?? 0
+    }
+
+    @inline(never) @_specialize(where Unit == SinglePrecision) @_specialize(where Unit == BFloat16)
+    private static func rate<Unit: MultiplyAdd>(_ unit: Unit.Type, rounds: Int) -> Double {
         var (a, b, c, d) = (Lanes(repeating: 1), Lanes(repeating: 2), Lanes(repeating: 3), Lanes(repeating: 4))
         var (e, f, g, h) = (Lanes(repeating: 5), Lanes(repeating: 6), Lanes(repeating: 7), Lanes(repeating: 8))
         var (i, j, k, l) = (Lanes(repeating: 9), Lanes(repeating: 10), Lanes(repeating: 11), Lanes(repeating: 12))
-        let (factor, term) = (Lanes(repeating: 0.999), Lanes(repeating: 0.001))
+        let factor = Lanes(repeating: 0.999)
         let start = DispatchTime.now().uptimeNanoseconds
         for _ in 0..<rounds {
-            a = term.addingProduct(a, factor)
-            b = term.addingProduct(b, factor)
-            c = term.addingProduct(c, factor)
-            d = term.addingProduct(d, factor)
-            e = term.addingProduct(e, factor)
-            f = term.addingProduct(f, factor)
-            g = term.addingProduct(g, factor)
-            h = term.addingProduct(h, factor)
-            i = term.addingProduct(i, factor)
-            j = term.addingProduct(j, factor)
-            k = term.addingProduct(k, factor)
-            l = term.addingProduct(l, factor)
+            a = Unit.step(a, factor)
+            b = Unit.step(b, factor)
+            c = Unit.step(c, factor)
+            d = Unit.step(d, factor)
+            e = Unit.step(e, factor)
+            f = Unit.step(f, factor)
+            g = Unit.step(g, factor)
+            h = Unit.step(h, factor)
+            i = Unit.step(i, factor)
+            j = Unit.step(j, factor)
+            k = Unit.step(k, factor)
+            l = Unit.step(l, factor)
         }
         let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
         let sum = ((a + b) + (c + d)) + ((e + f) + (g + h)) + ((i + j) + (k + l))
         require(sum.total.isFinite, "a sum of small numbers")
-        return Double(rounds * 12 * laneCount * 2) / seconds
+        return Double(rounds * 12 * laneCount * Unit.operations) / seconds
     }
+}
+
+/// One instruction, as a type so that the loop above is compiled for each by itself.
+private protocol MultiplyAdd {
+    /// Floating-point operations of a lane.
+    static var operations: Int { get }
+    static func step(_ sum: Lanes, _ factor: Lanes) -> Lanes
+}
+
+private enum SinglePrecision: MultiplyAdd {
+    static let operations = 2
+
+    @inline(__always)
+    static func step(_ sum: Lanes, _ factor: Lanes) -> Lanes {
+        Lanes(repeating: 0.001).addingProduct(sum, factor)
+    }
+}
+
+private enum BFloat16: MultiplyAdd {
+    static let operations = 4
+
+    @inline(__always)
+    static func step(_ sum: Lanes, _ factor: Lanes) -> Lanes { conednn_bf16_dot_product(sum, factor, factor) }
 }

@@ -11,48 +11,58 @@ struct EncoderLayer {
     /// The key of the step's dropout; nil where nothing is dropped.
     let dropoutKey: UInt64?
 
+    /// - Parameter saved: its `input` is read, all else in it is overwritten.
     func forward(
-        _ input: MatrixView, _ batch: PackedBatch, _ parameters: ModelTensors.Layer, _ saved: LayerActivations,
-        _ work: LayerGradients
+        _ batch: PackedBatch, _ weights: EncoderWeights.Layer, _ vectors: ModelTensors.LayerVectors,
+        _ saved: LayerActivations, _ work: LayerGradients
     ) {
-        let vectors = parameters.vectors
-        func product(_ left: MatrixView, _ weight: MatrixView, into result: MatrixView) {
-            work.profile.measure(.products) {
-                multiply(left, weight, .transposed, into: result, scratch: work.products)
-            }
+        let products = work.products(batch)
+        func product(_ left: ProductOperand, _ weight: ProductOperand, into result: MatrixView) {
+            work.profile.measure(.products) { products.forward(left, weight, into: result) }
         }
-        product(input, parameters.projections, into: saved.projections)
+        work.profile.measure(.elementwise) { saved.input.finish(0..<batch.tokenCount) }
+        product(saved.input, weights.projections, into: saved.projections)
         work.profile.measure(.attention) {
             for shard in batch.shards {
                 attention(shard).forward(
                     saved.projections.rows(shard.tokens), bias: vectors.projectionBias,
                     sequenceOffsets: batch.boundaries(shard), statistics: statistics(shard, batch, saved),
-                    into: saved.context.rows(shard.tokens), scratch: work.attention)
+                    into: saved.context.single.rows(shard.tokens), scratch: work.attention)
+                saved.context.finish(shard.tokens)
             }
         }
-        product(saved.context, parameters.attention, into: saved.attentionNormalized)
+        product(saved.context, weights.attention, into: saved.attentionNormalized)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let rows = shard.tokens
                 addAndNormalize(
-                    saved.attentionNormalized.rows(rows), bias: vectors.attentionBias, residual: input.rows(rows),
-                    dropout: dropout(shard, .attentionOutput), norm(vectors.attentionNorm),
-                    inverseDeviation: saved.attentionInverseDeviation.slice(rows), into: saved.attended.rows(rows))
+                    saved.attentionNormalized.rows(rows), bias: vectors.attentionBias,
+                    residual: saved.input.single.rows(rows), dropout: dropout(shard, .attentionOutput),
+                    norm(vectors.attentionNorm), inverseDeviation: saved.attentionInverseDeviation.slice(rows),
+                    into: saved.attended.single.rows(rows))
+                saved.attended.finish(rows)
             }
         }
-        product(saved.attended, parameters.intermediate, into: saved.intermediate)
+        product(saved.attended, weights.intermediate, into: saved.intermediate)
         let activated = work.activated(configuration, tokens: batch.tokenCount)
         work.profile.measure(.elementwise) {
-            activate(saved.intermediate, bias: vectors.intermediateBias, configuration.activation, into: activated)
+            for shard in batch.shards {
+                let rows = shard.tokens
+                activate(
+                    saved.intermediate.rows(rows), bias: vectors.intermediateBias, configuration.activation,
+                    into: activated.single.rows(rows))
+                activated.finish(rows)
+            }
         }
-        product(activated, parameters.output, into: saved.outputNormalized)
+        product(activated, weights.output, into: saved.outputNormalized)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let rows = shard.tokens
                 addAndNormalize(
-                    saved.outputNormalized.rows(rows), bias: vectors.outputBias, residual: saved.attended.rows(rows),
-                    dropout: dropout(shard, .layerOutput), norm(vectors.outputNorm),
-                    inverseDeviation: saved.outputInverseDeviation.slice(rows), into: saved.output.rows(rows))
+                    saved.outputNormalized.rows(rows), bias: vectors.outputBias,
+                    residual: saved.attended.single.rows(rows), dropout: dropout(shard, .layerOutput),
+                    norm(vectors.outputNorm), inverseDeviation: saved.outputInverseDeviation.slice(rows),
+                    into: saved.output.rows(rows))
             }
         }
     }
@@ -63,21 +73,19 @@ struct EncoderLayer {
     ///   - gradients: overwritten.
     ///   - shardVectors: for each shard where the gradients of the layer's vectors go.
     func backward(
-        _ dHidden: MatrixView, input: MatrixView, _ batch: PackedBatch, _ parameters: ModelTensors.Layer,
-        _ saved: LayerActivations, _ work: LayerGradients, shardVectors: [ModelTensors.LayerVectors],
-        into gradients: ModelTensors.Layer
+        _ dHidden: MatrixView, _ batch: PackedBatch, _ weights: EncoderWeights.Layer,
+        _ vectors: ModelTensors.LayerVectors, _ saved: LayerActivations, _ work: LayerGradients,
+        shardVectors: [ModelTensors.LayerVectors], into gradients: ModelTensors.Layer
     ) {
-        let vectors = parameters.vectors
-        func weightProduct(_ dOutput: MatrixView, _ source: MatrixView, into gradient: MatrixView) {
-            work.profile.measure(.products) {
-                multiplyShardwise(
-                    transposed: dOutput, source, shardOffsets: batch.shardOffsets, into: gradient,
-                    scratch: work.products)
-            }
+        let products = work.products(batch)
+        func weightGradient(_ dOutput: ProductOperand, _ source: ProductOperand, into gradient: MatrixView) {
+            work.profile.measure(.products) { products.weightGradient(dOutput, source, into: gradient) }
         }
-        func inputProduct(_ dOutput: MatrixView, _ weight: MatrixView, into dInput: MatrixView, adds: Bool = false) {
+        func inputGradient(
+            _ dOutput: ProductOperand, _ weight: ProductOperand, into dInput: MatrixView, adds: Bool = false
+        ) {
             work.profile.measure(.products) {
-                multiply(dOutput, weight, .asIs, into: dInput, adds: adds, scratch: work.products)
+                products.inputGradient(dOutput, weight, into: dInput, adds: adds)
             }
         }
         work.profile.measure(.elementwise) {
@@ -86,23 +94,28 @@ struct EncoderLayer {
                 addAndNormalizeBackward(
                     dHidden.rows(rows), normalized: saved.outputNormalized.rows(rows),
                     inverseDeviation: saved.outputInverseDeviation.slice(rows), dropout: dropout(shard, .layerOutput),
-                    norm(vectors.outputNorm), dSublayer: work.outputProduct.rows(rows), dBias: own.outputBias,
-                    own.outputNorm.gradients)
+                    norm(vectors.outputNorm), dSublayer: work.outputProduct.single.rows(rows),
+                    dBias: own.outputBias, own.outputNorm.gradients)
+                work.outputProduct.finish(rows)
             }
         }
-        inputProduct(work.outputProduct, parameters.output, into: work.intermediate)
+        inputGradient(work.outputProduct, weights.output, into: work.intermediate.single)
+        // What was the input of the activation function becomes its output.
+        let activated = work.activated(in: saved.intermediate)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
+                let rows = shard.tokens
                 activateBackward(
-                    work.intermediate.rows(shard.tokens), input: saved.intermediate.rows(shard.tokens),
+                    work.intermediate.single.rows(rows), input: saved.intermediate.rows(rows),
                     bias: vectors.intermediateBias, configuration.activation,
                     dBias: shardVectors[shard.index].intermediateBias)
+                work.intermediate.finish(rows)
+                activated.finish(rows)
             }
         }
-        // What was the input of the activation function is its output now.
-        weightProduct(work.outputProduct, saved.intermediate, into: gradients.output)
-        weightProduct(work.intermediate, saved.attended, into: gradients.intermediate)
-        inputProduct(work.intermediate, parameters.intermediate, into: dHidden, adds: true)
+        weightGradient(work.outputProduct, activated, into: gradients.output)
+        weightGradient(work.intermediate, saved.attended, into: gradients.intermediate)
+        inputGradient(work.intermediate, weights.intermediate, into: dHidden, adds: true)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let (rows, own) = (shard.tokens, shardVectors[shard.index])
@@ -110,24 +123,27 @@ struct EncoderLayer {
                     dHidden.rows(rows), normalized: saved.attentionNormalized.rows(rows),
                     inverseDeviation: saved.attentionInverseDeviation.slice(rows),
                     dropout: dropout(shard, .attentionOutput), norm(vectors.attentionNorm),
-                    dSublayer: work.attentionProduct.rows(rows), dBias: own.attentionBias, own.attentionNorm.gradients)
+                    dSublayer: work.attentionProduct.single.rows(rows), dBias: own.attentionBias,
+                    own.attentionNorm.gradients)
+                work.attentionProduct.finish(rows)
             }
         }
-        weightProduct(work.attentionProduct, saved.context, into: gradients.attention)
-        inputProduct(work.attentionProduct, parameters.attention, into: work.context)
+        weightGradient(work.attentionProduct, saved.context, into: gradients.attention)
+        inputGradient(work.attentionProduct, weights.attention, into: work.context)
         work.profile.measure(.attention) {
             for shard in batch.shards {
                 let rows = shard.tokens
                 attention(shard).backward(
-                    work.context.rows(rows), context: saved.context.rows(rows),
+                    work.context.rows(rows), context: saved.context.single.rows(rows),
                     projections: saved.projections.rows(rows), bias: vectors.projectionBias,
                     sequenceOffsets: batch.boundaries(shard), statistics: statistics(shard, batch, saved),
-                    into: work.projections.rows(rows), dBias: shardVectors[shard.index].projectionBias,
+                    into: work.projections.single.rows(rows), dBias: shardVectors[shard.index].projectionBias,
                     scratch: work.attention)
+                work.projections.finish(rows)
             }
         }
-        weightProduct(work.projections, input, into: gradients.projections)
-        inputProduct(work.projections, parameters.projections, into: dHidden, adds: true)
+        weightGradient(work.projections, saved.input, into: gradients.projections)
+        inputGradient(work.projections, weights.projections, into: dHidden, adds: true)
     }
 
     private func norm(_ tensors: ModelTensors.LayerNorm) -> LayerNormParameters {

@@ -7,15 +7,21 @@ public final class ModelPass {
     private let model: ModelShape
     private let parameters: ModelTensors
     private let embedding = (normalized: GrowingBuffer(), inverseDeviation: GrowingBuffer(), output: GrowingBuffer())
+    private let encoderWeights: EncoderWeights
     private var layers: [LayerActivations] = []
-    private let work = LayerGradients()
+    private let shared = SharedActivations()
+    private let work: LayerGradients
     private let hidden = GrowingBuffer()
     private let shardVectors = GrowingBuffer()
     private let heads: HeadPass
 
-    /// - Parameter parameters: the flat buffer, in the model's layout; read at every pass.
-    public init(_ model: ModelShape, parameters: VectorView) {
+    /// - Parameters:
+    ///   - parameters: the flat buffer, in the model's layout; read at every pass.
+    ///   - weights: made from the same parameters, in the precision of the encoder's products; single precision where nil.
+    public init(_ model: ModelShape, parameters: VectorView, weights: EncoderWeights? = nil) {
         self.model = model
+        encoderWeights = weights ?? EncoderWeights(model, parameters: parameters, .single)
+        work = LayerGradients(encoderWeights.precision)
         self.parameters = model.tensors(parameters)
         heads = HeadPass(model, self.parameters)
     }
@@ -51,14 +57,16 @@ public final class ModelPass {
         observe(states)
         // Without a backward pass two sets of activations take turns: a layer reads the output of the one before.
         let sets = gradient == nil ? min(2, configuration.layerCount) : configuration.layerCount
-        while layers.count < sets { layers.append(LayerActivations()) }
+        while layers.count < sets { layers.append(LayerActivations(encoderWeights.precision)) }
         for index in 0..<configuration.layerCount {
             let saved = layers[index % sets]
             // The backward pass is done with a layer's activations before it writes the weight gradients of the layer below.
             let below = index == 0 ? nil : gradient?.tensors.layers[index - 1]
-            saved.reserve(configuration, batch, idle: below?.matrices ?? [])
+            saved.reserve(
+                configuration, batch, input: states, shared: shared,
+                idle: below?.matrices ?? [])
             EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).forward(
-                states, batch, parameters.layers[index], saved, work)
+                batch, encoderWeights.layers[index], parameters.layers[index].vectors, saved, work)
             states = saved.output
             observe(states)
         }
@@ -108,8 +116,8 @@ public final class ModelPass {
                 ModelTensors.LayerVectors(target.layers[index].vectors, movedBy: rows.row($0).base - home)
             }
             EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).backward(
-                dHidden, input: index == 0 ? embedding.output.matrix(like: dHidden) : layers[index - 1].output, batch,
-                parameters.layers[index], layers[index], work, shardVectors: vectors, into: target.layers[index])
+                dHidden, batch, encoderWeights.layers[index], parameters.layers[index].vectors, layers[index], work,
+                shardVectors: vectors, into: target.layers[index])
             treeSum(rows, into: target.flat.slice(region))
         }
         work.profile.measure(.embedding) { embeddingGradient(dHidden, batch, dropoutKey, into: gradient) }

@@ -15,6 +15,9 @@ struct Bench: ParsableCommand {
     @Option(help: "bert-base, minilm, tiny, or the path of a config.json.")
     var model = "minilm"
 
+    @Option(help: "Of the encoder's matrix products: fp32, bf16 or bf16-emulated.")
+    var precision = "fp32"
+
     @Option(help: "Examples of each rank in a step.")
     var batch = 16
 
@@ -55,6 +58,10 @@ struct Bench: ParsableCommand {
         var settings = Benchmark.Settings()
         (settings.model, settings.batch, settings.steps, settings.warmup) = (model, batch, steps, warmup)
         (settings.shards, settings.threads) = (shards, threads)
+        guard let precision = RunConfiguration.Precision(rawValue: precision) else {
+            throw UsageError("--precision is \(precision); it must be fp32, bf16 or bf16-emulated")
+        }
+        settings.precision = precision
         settings.exchange = try ExchangeKind(argument: exchange)
         if let lengths {
             if uniform != nil { throw UsageError("--uniform and --lengths are both given; keep one of them") }

@@ -5,10 +5,12 @@ import Testing
 
 /// A shard's gradient and the sum over shards come out with the same bits whichever shards share a batch.
 @Suite struct ShardIndependenceTests {
-    @Test(arguments: [2, 4, 7])
-    func jointGradientIsTheTreeOfSingleOnes(shardCount: Int) throws {
+    @Test(arguments: [2, 4, 7], precisionsHere)
+    func jointGradientIsTheTreeOfSingleOnes(shardCount: Int, precision: ProductPrecision) throws {
         let (model, parameters, batch) = try tinyModel(shards: shardCount)
-        let pass = ModelPass(model, parameters: parameters.view)
+        let encoderWeights = EncoderWeights(model, parameters: parameters.view, precision)
+        encoderWeights.update(threads: 1)
+        let pass = ModelPass(model, parameters: parameters.view, weights: encoderWeights)
         let weights = [0.3, 0.2, 0.5]
         let joint = GradientBuffer(model)
         let losses = pass.gradient(batch, weights: weights, dropoutKey: 99, into: joint)
@@ -66,7 +68,7 @@ import Testing
         }
     }
 
-    private func tinyModel(shards: Int) throws -> (ModelShape, FloatBuffer, PackedBatch) {
+    func tinyModel(shards: Int) throws -> (ModelShape, FloatBuffer, PackedBatch) {
         let folder = fixture("tiny-bert")
         var configuration = try BERTConfiguration(file: folder + "/config.json")
         (configuration.hiddenDropout, configuration.attentionDropout) = (0.2, 0.3)

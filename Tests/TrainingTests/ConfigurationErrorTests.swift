@@ -53,7 +53,7 @@ struct ConfigurationErrorTests {
             "schedule: {warmup: 1.5}",
             "schedule.warmup is 1.5, but must be a fraction of all steps from 0 to below 1, or an integer number of steps"
         ),
-        ("precision: fp16", "precision is fp16, but must be fp32 or bf16"),
+        ("precision: fp16", "precision is fp16, but must be fp32, bf16 or bf16-emulated"),
         ("seed: -1", "seed is -1, but must be an integer from 0 to 18446744073709551615"),
         (
             "evaluation: {best: mean.f1}",

@@ -49,6 +49,8 @@ public struct RunConfiguration: Sendable, Equatable {
 
     public enum Precision: String, ConfigurationChoice {
         case fp32, bf16
+        /// Also where the processor has no instructions for it, slowly.
+        case bf16Emulated = "bf16-emulated"
     }
 }
 
@@ -72,7 +74,7 @@ extension RunConfiguration: ConfigurationSection {
         .optional(
             "dropout", \.dropout, .within(0..<1), unset: "the model's own",
             help: "of hidden layers, attention and classifier"),
-        .value("precision", \.precision, help: "of matrix products; bf16 is not available yet"),
+        .value("precision", \.precision, help: "of the encoder's matrix products; all else is fp32"),
         .value("seed", \.seed, help: "decides order, dropout, limits and new weights"),
         .section("evaluation", \.evaluation, resume: .free, help: "looking at the tasks on the way"),
         .section("checkpoint", \.checkpoint, resume: .free, help: "saving on the way; the last step always is"),

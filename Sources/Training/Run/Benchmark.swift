@@ -11,6 +11,8 @@ public struct Benchmark {
     public struct Settings: Sendable {
         /// `bert-base`, `minilm`, `tiny`, or a `config.json`.
         public var model = "minilm"
+        /// Of the encoder's matrix products.
+        public var precision = RunConfiguration.Precision.fp32
         /// Examples of each rank in a step.
         public var batch = 16
         /// The lengths of the sequences, used one after the other; those of a step are dealt to the ranks in order.
@@ -27,7 +29,7 @@ public struct Benchmark {
     /// What was measured; named as the JSON keys.
     public struct Result: Sendable, Codable {
         public var model: String
-        public var precision = "fp32"
+        public var precision: String
         public var worldSize: Int
         public var threads: Int
         public var batch: Int
@@ -49,11 +51,13 @@ public struct Benchmark {
     private let settings: Settings
     private let communicator: any Communicator
     private let model: ModelShape
+    private let precision: ProductPrecision
 
     /// - Throws: `ModelError` or `UsageError`, the same on every rank.
     public init(_ settings: Settings, communicator: any Communicator) throws {
         self.settings = settings
         self.communicator = communicator
+        precision = try communicator.agreeing { try ProductPrecision(settings.precision) }
         model = try communicator.agreeing {
             var configuration = try BERTConfiguration(benchmarked: settings.model)
             configuration.maximumLength = max(configuration.maximumLength, settings.lengths.max() ?? 1)
@@ -78,10 +82,12 @@ public struct Benchmark {
     /// Collective. - Returns: the result, on every rank.
     public func run() throws -> Result {
         let replica = try Replica(
-            model, communicator, threads: settings.threads, exchange: settings.exchange, adamW: AdamW.Settings())
+            model, communicator, threads: settings.threads, exchange: settings.exchange, adamW: AdamW.Settings(),
+            precision: precision)
         if communicator.rank == 0 { model.initialize(replica.exchange.parameters, seed: 1) }
-        try replica.exchange.broadcastParameters()
-        let peak = try communicator.allGather(PeakRate.singlePrecision()).reduce(0, +) / Double(communicator.size)
+        try replica.broadcastParameters()
+        let ownPeak = precision == .bfloat16 ? PeakRate.bfloat16() : PeakRate.singlePrecision()
+        let peak = try communicator.allGather(ownPeak).reduce(0, +) / Double(communicator.size)
         var (times, clock, tokens, operations) = ([Double](), StepClock(), 0, 0.0)
         var before = replica.lanes.map(\.pass.profile)
         for step in 1...settings.warmup + settings.steps {
@@ -104,7 +110,8 @@ public struct Benchmark {
         let total = times.reduce(0, +)
         let threads = Double(communicator.size * settings.threads)
         return Result(
-            model: settings.model, worldSize: communicator.size, threads: settings.threads, batch: settings.batch,
+            model: settings.model, precision: settings.precision.rawValue, worldSize: communicator.size,
+            threads: settings.threads, batch: settings.batch,
             shards: settings.shards, tokensPerSecond: Double(tokens) / total,
             stepMilliseconds: 1000 * times.sorted()[times.count / 2], flopsPerToken: operations / Double(tokens),
             peakFlopsPerThread: peak, modelFlopsUtilization: operations / total / (peak * threads),
@@ -133,7 +140,7 @@ public struct Benchmark {
             gradientScale: GradientNorm.clippingScale(norm: norm, maximum: 1), learningRate: 2e-5,
             updates: [step, step, step])
         clock.note(\.optimizer)
-        try replica.exchange.publishParameters()
+        try replica.publishParameters()
     }
 
     private func lengths(ofStep step: Int) -> [Int] {

@@ -10,6 +10,7 @@ import Tokenization
 public struct CheckpointEvaluation {
     private let saved: SavedModel
     private let configuration: RunConfiguration
+    private let precision: ProductPrecision
     private let evaluator: Evaluator
     private let step: Int
     private let split: RunConfiguration.Evaluation.Split
@@ -33,7 +34,7 @@ public struct CheckpointEvaluation {
             case .auto: placement.machines.map(\.coresPerRank).min() ?? 1
             case .count(let count): max(1, count)
             }
-        (saved, configuration, evaluator, step, self.split) = try communicator.agreeing {
+        (saved, configuration, precision, evaluator, step, self.split) = try communicator.agreeing {
             guard let split = RunConfiguration.Evaluation.Split(rawValue: split) else {
                 throw UsageError("--split is \(split); it must be dev or test")
             }
@@ -50,14 +51,19 @@ public struct CheckpointEvaluation {
             let evaluator = Evaluator(
                 files: files, tasks: saved.model.tasks, tokenizer: saved.tokenizer,
                 maxLength: configuration.batch.maxLength)
-            return (saved, configuration, evaluator, folder?.step ?? 0, split)
+            let precision = try ProductPrecision(configuration.precision)
+            return (saved, configuration, precision, evaluator, folder?.step ?? 0, split)
         }
     }
 
     /// Collective. - Returns: the scores, on every rank.
     public func run() throws -> RunEvent.Evaluation {
         let began = Date()
-        let passes = (0..<threads).map { _ in ModelPass(saved.model, parameters: saved.parameters.view) }
+        let weights = EncoderWeights(saved.model, parameters: saved.parameters.view, precision)
+        weights.update(threads: threads)
+        let passes = (0..<threads).map { _ in
+            ModelPass(saved.model, parameters: saved.parameters.view, weights: weights)
+        }
         let scores = try evaluator.scores(passes, communicator) { true } ?? []
         let criterion = configuration.evaluation.best
         return RunEvent.Evaluation(

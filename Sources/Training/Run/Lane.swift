@@ -14,10 +14,12 @@ final class Lane: @unchecked Sendable {
     /// Tokens of shards that are run as one batch. Running shards together saves traffic to memory and changes no bit.
     private let tokenBudget: Int
 
-    init(_ model: ModelShape, parameters: VectorView, gradient: VectorView, tokenBudget: Int) {
+    init(
+        _ model: ModelShape, parameters: VectorView, weights: EncoderWeights, gradient: VectorView, tokenBudget: Int
+    ) {
         self.model = model
         self.tokenBudget = tokenBudget
-        pass = ModelPass(model, parameters: parameters)
+        pass = ModelPass(model, parameters: parameters, weights: weights)
         self.gradient = GradientBuffer(model, flat: gradient)
     }
 

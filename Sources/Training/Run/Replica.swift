@@ -14,12 +14,13 @@ final class Replica {
     let exchange: any ReplicaExchange
     let optimizer: AdamW
     let lanes: [Lane]
+    private let weights: EncoderWeights
     private let communicator: any Communicator
 
     /// Collective.
     init(
         _ model: ModelShape, _ communicator: any Communicator, threads: Int, exchange kind: ExchangeKind,
-        adamW: AdamW.Settings
+        adamW: AdamW.Settings, precision: ProductPrecision
     ) throws {
         self.model = model
         self.communicator = communicator
@@ -28,8 +29,12 @@ final class Replica {
         optimizer = AdamW(
             adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
             owned: exchange.ranges.ranges(of: communicator.rank))
+        let weights = EncoderWeights(model, parameters: exchange.parameters, precision)
+        self.weights = weights
         lanes = exchange.gradients.map {
-            Lane(model, parameters: exchange.parameters, gradient: $0, tokenBudget: Replica.tokenBudget)
+            Lane(
+                model, parameters: exchange.parameters, weights: weights, gradient: $0,
+                tokenBudget: Replica.tokenBudget)
         }
     }
 
@@ -84,7 +89,19 @@ final class Replica {
         return sum.squares + [Double](repeating: 0, count: exchange.ranges.largestBlockCount - sum.squares.count)
     }
 
-    /// Updates the owned ranges of the parameters; `exchange.publishParameters` hands them round.
+    /// Collective: fills every replica's parameters with rank 0's.
+    func broadcastParameters() throws {
+        try exchange.broadcastParameters()
+        weights.update(threads: lanes.count)
+    }
+
+    /// Collective: hands the updated parameters round.
+    func publishParameters() throws {
+        try exchange.publishParameters()
+        weights.update(threads: lanes.count)
+    }
+
+    /// Updates the owned ranges of the parameters; `publishParameters` hands them round.
     ///
     /// - Parameters:
     ///   - gradientScale: the clipping.

@@ -110,9 +110,6 @@ extension EncoderSource {
                 "batch.max_length is \(configuration.batch.maxLength), but the model has only "
                     + "\(self.configuration.maximumLength) positions")
         }
-        if configuration.precision == .bf16 {
-            throw UsageError("precision: bf16 is not available in this version; use fp32")
-        }
     }
 
     /// Lays the configuration's dropout over the model's own.

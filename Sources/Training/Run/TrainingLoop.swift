@@ -39,7 +39,7 @@ extension TrainingRun {
                 let learningRate = schedule.learningRate(step: loaded.plan.step)
                 update(loaded.plan, report, learningRate: learningRate)
                 clock.note(\.optimizer)
-                try replica.exchange.publishParameters()
+                try replica.publishParameters()
                 clock.note(\.communication)
                 reporter.record(.step(report.event(loaded.plan, learningRate, clock.seconds, of: self)))
             }

@@ -93,7 +93,9 @@ public final class TrainingRun {
             }
         }
         for dataset in datasets { reporter.droppedRows(dataset) }
-        var source = try watch.loading("reading the model", reporter) { try EncoderSource(configuration) }
+        var (source, precision) = try watch.loading("reading the model", reporter) {
+            (try EncoderSource(configuration), try ProductPrecision(configuration.precision))
+        }
         source.apply(configuration)
         self.source = source
 
@@ -148,7 +150,8 @@ public final class TrainingRun {
         try watch.loading("loading the model", reporter) {}
         try communicator.agreeing { try source.requireRoom(for: model) }
         replica = try Replica(
-            model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW)
+            model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW,
+            precision: precision)
         try loadParameters(reporter)
     }
 
@@ -175,7 +178,7 @@ public final class TrainingRun {
             }
         }
         notes.forEach(reporter.warning)
-        try replica.exchange.broadcastParameters()
+        try replica.broadcastParameters()
         if let resumedFrom { try CheckpointContents(self).restoreMoments(from: resumedFrom) }
     }
 

@@ -1,0 +1,28 @@
+// What Swift cannot reach by itself: macros of oneDNN that are expressions, and one instruction.
+#pragma once
+#include <oneapi/dnnl/dnnl.h>
+
+static inline dnnl_dim_t conednn_runtime_dimension(void) { return DNNL_RUNTIME_DIM_VAL; }
+
+typedef float conednn_lanes __attribute__((ext_vector_type(16)));
+
+/// Whether this header was compiled for a processor with the instruction below.
+static inline int conednn_has_bf16_dot_product(void) {
+#ifdef __AVX512BF16__
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+/// sum + the dot products of the pairs of bfloat16 in left and right, lane by lane (vdpbf16ps).
+static inline __attribute__((always_inline)) conednn_lanes
+conednn_bf16_dot_product(conednn_lanes sum, conednn_lanes left, conednn_lanes right) {
+#ifdef __AVX512BF16__
+    typedef __bf16 pairs __attribute__((vector_size(64)));
+    typedef float lanes __attribute__((vector_size(64)));
+    return (conednn_lanes)__builtin_ia32_dpbf16ps_512((lanes)sum, (pairs)left, (pairs)right);
+#else
+    return sum + left * right;
+#endif
+}

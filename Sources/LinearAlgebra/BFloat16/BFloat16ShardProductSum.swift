@@ -1,0 +1,119 @@
+import Synchronization
+
+/// `result = Σ leftᵀ · right` over several shards of rows, operands in bfloat16, each shard's product by itself, added up in single
+/// precision as the balanced binary tree over the shards, on the calling thread alone.
+///
+/// The matrix is computed in blocks that stay in a cache while the shards' products are added, so that the tree costs little
+/// traffic to memory. Blocks depend on the matrix's size alone.
+///
+/// - Parameters:
+///   - left: [rows, m].
+///   - right: [rows, n].
+///   - shardOffsets: [shards + 1], where each shard's rows begin; a shard may be empty.
+///   - result: [m, n]; overwritten.
+///   - scratch: memory for the tree.
+public func multiplyShardwise(
+    transposed left: BFloat16View, _ right: BFloat16View, shardOffsets: [Int], into result: MatrixView,
+    scratch: GrowingBuffer
+) {
+    let (m, n) = (left.columns, right.columns)
+    require(
+        result.rows == m && result.columns == n && left.rows == right.rows && shardOffsets.first == 0
+            && shardOffsets.last == left.rows && shardOffsets.count > 1,
+        "a product of shards of \(left.rows) × \(m) and \(right.rows) × \(n) into \(result.rows) × \(result.columns)")
+    let width = min(n, widestBlock)
+    let height = max(16, blockSize / max(width, 1) / 16 * 16)
+    let temporary = scratch.matrix(rows: treeDepth(shardOffsets.count - 1) * height, columns: width)
+    for column in stride(from: 0, to: n, by: max(width, 1)) {
+        let columns = column..<min(column + width, n)
+        for row in stride(from: 0, to: m, by: height) {
+            let rows = row..<min(row + height, m)
+            ShardBlock(left: left.columns(rows), right: right.columns(columns), shardOffsets: shardOffsets).sum(
+                0..<shardOffsets.count - 1, into: result.rows(rows).columns(columns),
+                temporary.columns(0..<columns.count), depth: 0)
+        }
+    }
+}
+
+/// Elements of a block: two megabytes. Smaller ones were measured to be slower, and so were wide ones of few rows.
+private let blockSize = 524_288
+private let widestBlock = 768
+
+/// One block of the result.
+private struct ShardBlock {
+    let left, right: BFloat16View
+    let shardOffsets: [Int]
+
+    /// - Parameters:
+    ///   - target: [columns of left, columns of right]; overwritten by the sum over the shards.
+    ///   - temporary: as many rows as the target has for each further level of the tree.
+    func sum(_ shards: Range<Int>, into target: MatrixView, _ temporary: MatrixView, depth: Int) {
+        if shards.count == 1 { return product(shards.lowerBound, into: target, adds: false) }
+        let middle = shards.lowerBound + treeSplit(shards.count)
+        sum(shards.lowerBound..<middle, into: target, temporary, depth: depth + 1)
+        if shards.upperBound - middle == 1, ProductAddition.isSeparate(rows(of: middle).count, target) {
+            return product(middle, into: target, adds: true)
+        }
+        let other = temporary.rows(depth * target.rows..<(depth + 1) * target.rows)
+        sum(middle..<shards.upperBound, into: other, temporary, depth: depth + 1)
+        for row in 0..<target.rows { add(other.row(row), to: target.row(row)) }
+    }
+
+    private func product(_ shard: Int, into target: MatrixView, adds: Bool) {
+        let rows = rows(of: shard)
+        multiply(left.rows(rows), .transposed, right.rows(rows), .asIs, into: target, adds: adds)
+    }
+
+    private func rows(of shard: Int) -> Range<Int> { shardOffsets[shard]..<shardOffsets[shard + 1] }
+}
+
+/// Whether a product that is added to what is there has the bits of a product by itself, added afterwards.
+///
+/// oneDNN sums up to 384 terms in registers before it adds them. Nothing documents this, so it is tried out, once for each size
+/// of result; it saves a pass over memory for every second shard.
+private enum ProductAddition {
+    private struct Size: Hashable {
+        let rows, columns: Int
+    }
+
+    private static let known = Mutex<[Size: Bool]>([:])
+    private static let mostTerms = 256
+
+    static func isSeparate(_ terms: Int, _ result: MatrixView) -> Bool {
+        guard terms <= mostTerms else { return false }
+        let size = Size(rows: result.rows, columns: result.columns)
+        if let answer = known.withLock({ $0[size] }) { return answer }
+        let answer = isFound(for: size)
+        known.withLock { $0[size] = answer }
+        return answer
+    }
+
+    private static func isFound(for size: Size) -> Bool {
+        let count = size.rows * size.columns
+        let operands = FloatBuffer(count: mostTerms * (size.rows + size.columns))
+        let (halves, results) = (GrowingBuffer(), FloatBuffer(count: 3 * count))
+        return withExtendedLifetime((operands, halves, results)) {
+            Philox(key: 11).fillNormal(operands.view, stream: 0, deviation: 1)
+            let all = halves.bfloat16Matrix(rows: mostTerms, columns: size.rows + size.columns)
+            convert(operands.view.matrix(rows: all.rows, columns: all.columns), into: all)
+            let (before, separate, added) = (
+                results.view.slice(0..<count), results.view.slice(count..<2 * count),
+                results.view.slice(2 * count..<3 * count)
+            )
+            Philox(key: 12).fillNormal(before, stream: 0, deviation: 16)
+            return [1, 2, 7, 16, 33, 64, 100, 127, 150, 255, mostTerms].allSatisfy { terms in
+                func product(into result: VectorView, adds: Bool) {
+                    multiply(
+                        all.rows(0..<terms).columns(0..<size.rows), .transposed,
+                        all.rows(0..<terms).columns(size.rows..<all.columns), .asIs,
+                        into: result.matrix(rows: size.rows, columns: size.columns), adds: adds)
+                }
+                added.copy(from: before)
+                product(into: added, adds: true)
+                product(into: separate, adds: false)
+                add(before, separate, into: separate)
+                return (0..<count).allSatisfy { added.base[$0].bitPattern == separate.base[$0].bitPattern }
+            }
+        }
+    }
+}

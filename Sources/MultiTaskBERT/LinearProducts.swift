@@ -1,0 +1,85 @@
+import LinearAlgebra
+
+/// What the products with the encoder's weights are computed in. All else is single precision: parameters, moments,
+/// normalisation, softmax, losses, residual sums and gradients, and the sums inside the products.
+public enum ProductPrecision: Sendable {
+    case single
+    case bfloat16
+}
+
+/// A matrix that takes part in products, together with its copy in bfloat16 where products take those.
+///
+/// A matrix is converted once for all the products that it takes part in.
+struct ProductOperand: Sendable {
+    let single: MatrixView
+    let half: BFloat16View?
+
+    static let empty = ProductOperand(single: .empty, half: nil)
+
+    /// To be called when rows have been written, before they are multiplied.
+    func finish(_ rows: Range<Int>) {
+        if let half { convert(single.rows(rows), into: half.rows(rows)) }
+    }
+}
+
+/// The three products of a linear layer, in either precision: each shard's rows get the bits that they have when the shard is
+/// alone in its batch.
+struct LinearProducts {
+    let shardOffsets: [Int]
+    let scratch: ProductScratch
+    /// Memory for the tree over shards of products in bfloat16.
+    let tree: GrowingBuffer
+
+    /// `result = input · weightᵀ`.
+    ///
+    /// - Parameters:
+    ///   - input: [tokens, inputs].
+    ///   - weight: [outputs, inputs].
+    ///   - result: [tokens, outputs]; overwritten.
+    func forward(_ input: ProductOperand, _ weight: ProductOperand, into result: MatrixView) {
+        multiply(input, weight, .transposed, into: result, adds: false)
+    }
+
+    /// `result = dOutput · weight`, or that added to what is there.
+    ///
+    /// - Parameters:
+    ///   - dOutput: [tokens, outputs].
+    ///   - weight: [outputs, inputs].
+    ///   - result: [tokens, inputs]; overwritten, or added to.
+    func inputGradient(_ dOutput: ProductOperand, _ weight: ProductOperand, into result: MatrixView, adds: Bool) {
+        multiply(dOutput, weight, .asIs, into: result, adds: adds)
+    }
+
+    /// `result = Σ dOutputᵀ · input`, as the balanced binary tree over the shards.
+    ///
+    /// - Parameters:
+    ///   - dOutput: [tokens, outputs].
+    ///   - input: [tokens, inputs].
+    ///   - result: [outputs, inputs]; overwritten.
+    func weightGradient(_ dOutput: ProductOperand, _ input: ProductOperand, into result: MatrixView) {
+        if let (left, right) = halves(dOutput, input) {
+            multiplyShardwise(transposed: left, right, shardOffsets: shardOffsets, into: result, scratch: tree)
+        } else {
+            multiplyShardwise(
+                transposed: dOutput.single, input.single, shardOffsets: shardOffsets, into: result, scratch: scratch)
+        }
+    }
+
+    private func multiply(
+        _ left: ProductOperand, _ weight: ProductOperand, _ operand: Operand, into result: MatrixView, adds: Bool
+    ) {
+        if let (left, right) = halves(left, weight) {
+            multiplyShards(left, shardOffsets: shardOffsets, right, operand, into: result, adds: adds)
+        } else {
+            LinearAlgebra.multiply(left.single, weight.single, operand, into: result, adds: adds, scratch: scratch)
+        }
+    }
+
+    private func halves(_ left: ProductOperand, _ right: ProductOperand) -> (BFloat16View, BFloat16View)? {
+        guard let first = left.half, let second = right.half else {
+            require(left.half == nil && right.half == nil, "a product of operands in two precisions")
+            return nil
+        }
+        return (first, second)
+    }
+}
