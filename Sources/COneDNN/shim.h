@@ -2,6 +2,10 @@
 #pragma once
 #include <oneapi/dnnl/dnnl.h>
 
+#if DNNL_VERSION_MAJOR != 2
+#error "oneDNN 2 is needed; version 3 describes matrices and products by other functions"
+#endif
+
 static inline dnnl_dim_t conednn_runtime_dimension(void) { return DNNL_RUNTIME_DIM_VAL; }
 
 typedef float conednn_lanes __attribute__((ext_vector_type(16)));
