@@ -121,8 +121,8 @@ mend() { # DIR HOST
     on_switch "$folder" ip link set "$host" up
     while read -r _ other; do
         [[ $other != localhost && $other != "$host" ]] || continue
-        (run_on "$folder" "$other" ip neighbour flush all)
-        (run_on "$folder" "$host" ip neighbour flush all)
+        (run_on "$folder" "$other" ip neighbour flush all) || true
+        (run_on "$folder" "$host" ip neighbour flush all) || true
         for ((tries = 0; tries < 100; tries++)); do
             # shellcheck disable=SC2016
             answer=$(run_on "$folder" "$host" bash -c 'echo >"/dev/tcp/$1/9"' probe "$other" 2>&1 </dev/null || true)
