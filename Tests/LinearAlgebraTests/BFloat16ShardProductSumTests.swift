@@ -29,7 +29,7 @@ import Testing
     /// that oneDNN keeps in registers.
     @Test(arguments: [1, 2, 3, 4, 5, 7, 8, 13], [(50, 37, 5), (384, 400, 5), (384, 400, 60), (768, 1536, 60)])
     func isTheTreeOfShards(shards: Int, size: (m: Int, n: Int, growth: Int)) {
-        let offsets = (0...shards).map { $0 * ($0 + size.growth) / 2 + ($0 > 3 ? 300 : 0) }
+        let offsets = (0...shards).map { $0 * ($0 + size.growth) / 2 + ($0 > 3 ? 500 : 0) }
         let left = memory.bfloat16Matrix(Grid(offsets[shards], size.m, seed: 1))
         let right = memory.bfloat16Matrix(Grid(offsets[shards], size.n, seed: 2))
         let (result, scratch) = (memory.matrix(size.m, size.n), GrowingBuffer())
