@@ -125,7 +125,7 @@ mend() { # DIR HOST
         (run_on "$folder" "$host" ip neighbour flush all) || true
         for ((tries = 0; tries < 100; tries++)); do
             # shellcheck disable=SC2016
-            answer=$(run_on "$folder" "$host" bash -c 'echo >"/dev/tcp/$1/9"' probe "$other" 2>&1 </dev/null || true)
+            answer=$(run_on "$folder" "$host" bash -c 'echo >"/dev/tcp/$1/9"' probe "$other" 2>&1 </dev/null) || true
             [[ $answer != *"Connection refused"* ]] || break
             sleep 0.05
         done

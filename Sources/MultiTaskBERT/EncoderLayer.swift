@@ -8,6 +8,8 @@ import LinearAlgebra
 struct EncoderLayer {
     let configuration: BERTConfiguration
     let index: Int
+    /// For which rows the output is wanted.
+    let rows: LayerRows
     /// The key of the step's dropout; nil where nothing is dropped.
     let dropoutKey: UInt64?
 
@@ -16,12 +18,12 @@ struct EncoderLayer {
         _ batch: PackedBatch, _ weights: EncoderWeights.Layer, _ vectors: ModelTensors.LayerVectors,
         _ saved: LayerActivations, _ work: LayerGradients
     ) {
-        let products = work.products(batch)
-        func product(_ left: ProductOperand, _ weight: ProductOperand, into result: MatrixView) {
+        func product(_ left: ProductOperand, _ weight: ProductOperand, _ rows: LayerRows, into result: MatrixView) {
+            let products = work.products(rows.shardOffsets(batch))
             work.profile.measure(.products) { products.forward(left, weight, into: result) }
         }
         work.profile.measure(.elementwise) { saved.input.finish(0..<batch.tokenCount) }
-        product(saved.input, weights.projections, into: saved.projections)
+        product(saved.input, weights.projections, .tokens, into: saved.projections)
         work.profile.measure(.attention) {
             for shard in batch.shards {
                 attention(shard).forward(
@@ -31,33 +33,34 @@ struct EncoderLayer {
                 saved.context.finish(shard.tokens)
             }
         }
-        product(saved.context, weights.attention, into: saved.attentionNormalized)
+        if rows == .firstTokens { saved.selectFirstRows(batch) }
+        product(saved.attentionOutput, weights.attention, rows, into: saved.attentionNormalized)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
-                let rows = shard.tokens
+                let rows = rows(shard)
                 addAndNormalize(
                     saved.attentionNormalized.rows(rows), bias: vectors.attentionBias,
-                    residual: saved.input.single.rows(rows), dropout: dropout(shard, .attentionOutput),
+                    residual: saved.residual.rows(rows), dropout: dropout(shard, .attentionOutput),
                     norm(vectors.attentionNorm), inverseDeviation: saved.attentionInverseDeviation.slice(rows),
                     into: saved.attended.single.rows(rows))
                 saved.attended.finish(rows)
             }
         }
-        product(saved.attended, weights.intermediate, into: saved.intermediate)
-        let activated = work.activated(configuration, tokens: batch.tokenCount)
+        product(saved.attended, weights.intermediate, rows, into: saved.intermediate)
+        let activated = work.activated(configuration, rows: rows.count(batch))
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
-                let rows = shard.tokens
+                let rows = rows(shard)
                 activate(
                     saved.intermediate.rows(rows), bias: vectors.intermediateBias, configuration.activation,
                     into: activated.single.rows(rows))
                 activated.finish(rows)
             }
         }
-        product(activated, weights.output, into: saved.outputNormalized)
+        product(activated, weights.output, rows, into: saved.outputNormalized)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
-                let rows = shard.tokens
+                let rows = rows(shard)
                 addAndNormalize(
                     saved.outputNormalized.rows(rows), bias: vectors.outputBias,
                     residual: saved.attended.single.rows(rows), dropout: dropout(shard, .layerOutput),
@@ -68,43 +71,49 @@ struct EncoderLayer {
     }
 
     /// - Parameters:
-    ///   - dHidden: [tokens, hiddenSize], the gradient of the layer's output; overwritten by that of its input.
+    ///   - dOutput: [rows, hiddenSize], the gradient of the layer's output; used up.
+    ///   - dInput: [tokens, hiddenSize]; overwritten by the gradient of the layer's input. The same as `dOutput` where all rows
+    ///     are wanted.
     ///   - saved: as the forward pass left it; used up.
     ///   - gradients: overwritten.
     ///   - shardVectors: for each shard where the gradients of the layer's vectors go.
     func backward(
-        _ dHidden: MatrixView, _ batch: PackedBatch, _ weights: EncoderWeights.Layer,
+        _ dOutput: MatrixView, into dInput: MatrixView, _ batch: PackedBatch, _ weights: EncoderWeights.Layer,
         _ vectors: ModelTensors.LayerVectors, _ saved: LayerActivations, _ work: LayerGradients,
         shardVectors: [ModelTensors.LayerVectors], into gradients: ModelTensors.Layer
     ) {
-        let products = work.products(batch)
-        func weightGradient(_ dOutput: ProductOperand, _ source: ProductOperand, into gradient: MatrixView) {
+        func weightGradient(
+            _ dOutput: ProductOperand, _ source: ProductOperand, _ rows: LayerRows, into gradient: MatrixView
+        ) {
+            let products = work.products(rows.shardOffsets(batch))
             work.profile.measure(.products) { products.weightGradient(dOutput, source, into: gradient) }
         }
         func inputGradient(
-            _ dOutput: ProductOperand, _ weight: ProductOperand, into dInput: MatrixView, adds: Bool = false
+            _ dOutput: ProductOperand, _ weight: ProductOperand, _ rows: LayerRows, into dInput: MatrixView,
+            adds: Bool = false
         ) {
+            let products = work.products(rows.shardOffsets(batch))
             work.profile.measure(.products) {
                 products.inputGradient(dOutput, weight, into: dInput, adds: adds)
             }
         }
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
-                let (rows, own) = (shard.tokens, shardVectors[shard.index])
+                let (rows, own) = (rows(shard), shardVectors[shard.index])
                 addAndNormalizeBackward(
-                    dHidden.rows(rows), normalized: saved.outputNormalized.rows(rows),
+                    dOutput.rows(rows), normalized: saved.outputNormalized.rows(rows),
                     inverseDeviation: saved.outputInverseDeviation.slice(rows), dropout: dropout(shard, .layerOutput),
                     norm(vectors.outputNorm), dSublayer: work.outputProduct.single.rows(rows),
                     dBias: own.outputBias, own.outputNorm.gradients)
                 work.outputProduct.finish(rows)
             }
         }
-        inputGradient(work.outputProduct, weights.output, into: work.intermediate.single)
+        inputGradient(work.outputProduct, weights.output, rows, into: work.intermediate.single)
         // What was the input of the activation function becomes its output.
         let activated = work.activated(in: saved.intermediate)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
-                let rows = shard.tokens
+                let rows = rows(shard)
                 activateBackward(
                     work.intermediate.single.rows(rows), input: saved.intermediate.rows(rows),
                     bias: vectors.intermediateBias, configuration.activation,
@@ -113,14 +122,14 @@ struct EncoderLayer {
                 activated.finish(rows)
             }
         }
-        weightGradient(work.outputProduct, activated, into: gradients.output)
-        weightGradient(work.intermediate, saved.attended, into: gradients.intermediate)
-        inputGradient(work.intermediate, weights.intermediate, into: dHidden, adds: true)
+        weightGradient(work.outputProduct, activated, rows, into: gradients.output)
+        weightGradient(work.intermediate, saved.attended, rows, into: gradients.intermediate)
+        inputGradient(work.intermediate, weights.intermediate, rows, into: dOutput, adds: true)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
-                let (rows, own) = (shard.tokens, shardVectors[shard.index])
+                let (rows, own) = (rows(shard), shardVectors[shard.index])
                 addAndNormalizeBackward(
-                    dHidden.rows(rows), normalized: saved.attentionNormalized.rows(rows),
+                    dOutput.rows(rows), normalized: saved.attentionNormalized.rows(rows),
                     inverseDeviation: saved.attentionInverseDeviation.slice(rows),
                     dropout: dropout(shard, .attentionOutput), norm(vectors.attentionNorm),
                     dSublayer: work.attentionProduct.single.rows(rows), dBias: own.attentionBias,
@@ -128,8 +137,12 @@ struct EncoderLayer {
                 work.attentionProduct.finish(rows)
             }
         }
-        weightGradient(work.attentionProduct, saved.context, into: gradients.attention)
-        inputGradient(work.attentionProduct, weights.attention, into: work.context)
+        weightGradient(work.attentionProduct, saved.attentionOutput, rows, into: gradients.attention)
+        inputGradient(work.attentionProduct, weights.attention, rows, into: work.attentionOutput)
+        if rows == .firstTokens {
+            batch.scatterFirstRows(work.attentionOutput, into: work.context)
+            batch.scatterFirstRows(dOutput, into: dInput)
+        }
         work.profile.measure(.attention) {
             for shard in batch.shards {
                 let rows = shard.tokens
@@ -142,8 +155,8 @@ struct EncoderLayer {
                 work.projections.finish(rows)
             }
         }
-        weightGradient(work.projections, saved.input, into: gradients.projections)
-        inputGradient(work.projections, weights.projections, into: dHidden, adds: true)
+        weightGradient(work.projections, saved.input, .tokens, into: gradients.projections)
+        inputGradient(work.projections, weights.projections, .tokens, into: dInput, adds: true)
     }
 
     private func norm(_ tensors: ModelTensors.LayerNorm) -> LayerNormParameters {

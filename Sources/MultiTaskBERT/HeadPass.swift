@@ -5,11 +5,9 @@ import LinearAlgebra
 final class HeadPass {
     private let model: ModelShape
     private let parameters: ModelTensors
-    private let firstTokens = GrowingBuffer()
     private let pooled = GrowingBuffer()
     private let dropped = GrowingBuffer()
     private let dPooled = GrowingBuffer()
-    private let dFirst = GrowingBuffer()
     private let taskRows = GrowingBuffer()
     private let dTaskRows = GrowingBuffer()
     private let logitRows = GrowingBuffer()
@@ -24,19 +22,17 @@ final class HeadPass {
     private var hiddenSize: Int { model.configuration.hiddenSize }
 
     /// tanh(W · first token + b) of every sequence [sequences, hiddenSize], without dropout.
-    func pool(_ states: MatrixView, _ batch: PackedBatch) -> MatrixView {
-        let first = firstTokens.matrix(rows: batch.sequenceCount, columns: hiddenSize)
-        for sequence in 0..<batch.sequenceCount {
-            first.row(sequence).copy(from: states.row(batch.sequenceOffsets[sequence]))
-        }
-        let output = pooled.matrix(rows: batch.sequenceCount, columns: hiddenSize)
+    ///
+    /// - Parameter first: [sequences, hiddenSize], the states of the first tokens.
+    func pool(_ first: MatrixView) -> MatrixView {
+        let output = pooled.matrix(like: first)
         multiply(first, parameters.pooler, .transposed, into: output, scratch: products)
         addBiasAndTanh(parameters.heads.poolerBias, output)
         return output
     }
 
     func logits(_ states: MatrixView, _ batch: PackedBatch) -> [[Float]] {
-        let pooled = pool(states, batch)
+        let pooled = pool(states)
         var result = [[Float]](repeating: [], count: batch.sequenceCount)
         for shard in batch.shards {
             forEachTask(of: shard, batch) { task, sequences in
@@ -49,17 +45,17 @@ final class HeadPass {
 
     /// - Parameters:
     ///   - weights: see `ModelPass.gradient`.
-    ///   - dHidden: [tokens, hiddenSize]; overwritten by the gradient of `states`.
+    ///   - states: [sequences, hiddenSize], of the first tokens.
+    ///   - dStates: [sequences, hiddenSize]; overwritten by the gradient of `states`.
     ///   - gradients: the pooler and the heads in it are overwritten.
     /// - Returns: for each shard the sum of each task's cross-entropies.
     func lossAndGradient(
-        _ states: MatrixView, _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, dHidden: MatrixView,
+        _ states: MatrixView, _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, dStates: MatrixView,
         into gradients: ModelTensors
     ) -> [[Double]] {
-        let output = pool(states, batch)
+        let output = pool(states)
         let input = dropped.matrix(rows: batch.sequenceCount, columns: hiddenSize)
         let dOutput = dPooled.matrix(rows: batch.sequenceCount, columns: hiddenSize)
-        let dInput = dFirst.matrix(rows: batch.sequenceCount, columns: hiddenSize)
         let region = model.layout.headRegion
         let vectors = shardVectors.matrix(rows: batch.shardCount, columns: region.count)
         vectors.flattened.fill(0)
@@ -88,14 +84,10 @@ final class HeadPass {
             sumRows(rows, into: own.poolerBias)
         }
         treeSum(vectors, into: gradients.flat.slice(region))
-        multiply(dOutput, parameters.pooler, .asIs, into: dInput, scratch: products)
+        multiply(dOutput, parameters.pooler, .asIs, into: dStates, scratch: products)
         multiplyShardwise(
-            transposed: dOutput, firstTokens.matrix(like: dOutput), shardOffsets: batch.shardSequences,
+            transposed: dOutput, states, shardOffsets: batch.shardSequences,
             into: gradients.pooler, scratch: products)
-        dHidden.flattened.fill(0)
-        for sequence in 0..<batch.sequenceCount {
-            dHidden.row(batch.sequenceOffsets[sequence]).copy(from: dInput.row(sequence))
-        }
         return losses
     }
 

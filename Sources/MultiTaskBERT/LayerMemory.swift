@@ -7,8 +7,8 @@ import LinearAlgebra
 /// is then shared by all layers.
 final class LayerActivations {
     private let precision: ProductPrecision
-    private let buffers = (0..<10).map { _ in GrowingBuffer() }
-    private let halfBuffers = (0..<3).map { _ in GrowingBuffer() }
+    private let buffers = (0..<12).map { _ in GrowingBuffer() }
+    private let halfBuffers = (0..<4).map { _ in GrowingBuffer() }
     /// The layer's input as its first product takes it [tokens, hiddenSize].
     private(set) var input = ProductOperand.empty
     /// Query, key and value before their biases [tokens, 3 · hiddenSize].
@@ -16,28 +16,32 @@ final class LayerActivations {
     /// What attention's backward pass needs of the softmax of every sequence and attention head, one after the other.
     private(set) var attentionStatistics = VectorView.empty
     private(set) var context = ProductOperand.empty
+    /// The rows of the context and of the input that the rest of the layer takes [rows, hiddenSize].
+    private(set) var attentionOutput = ProductOperand.empty
+    private(set) var residual = MatrixView.empty
     private(set) var attentionNormalized = MatrixView.empty
     private(set) var attentionInverseDeviation = VectorView.empty
-    /// The output of the attention block [tokens, hiddenSize].
+    /// The output of the attention block [rows, hiddenSize].
     private(set) var attended = ProductOperand.empty
-    /// The feed-forward block before its bias and activation function [tokens, intermediateSize].
+    /// The feed-forward block before its bias and activation function [rows, intermediateSize].
     private(set) var intermediate = MatrixView.empty
     private(set) var outputNormalized = MatrixView.empty
     private(set) var outputInverseDeviation = VectorView.empty
-    /// The layer's output [tokens, hiddenSize].
+    /// The layer's output [rows, hiddenSize].
     private(set) var output = MatrixView.empty
 
     init(_ precision: ProductPrecision) { self.precision = precision }
 
     /// - Parameters:
     ///   - states: [tokens, hiddenSize], the layer's input.
+    ///   - rows: for which the layer's output is wanted.
     ///   - shared: memory for single-precision forms that no backward pass reads.
     ///   - idle: memory that nothing else uses as long as the activations are needed; filled first.
     func reserve(
-        _ configuration: BERTConfiguration, _ batch: PackedBatch, input states: MatrixView, shared: SharedActivations,
-        idle: [VectorView] = []
+        _ configuration: BERTConfiguration, _ batch: PackedBatch, input states: MatrixView, _ layerRows: LayerRows,
+        shared: SharedActivations, idle: [VectorView] = []
     ) {
-        let (tokens, hidden) = (batch.tokenCount, configuration.hiddenSize)
+        let (tokens, rows, hidden) = (batch.tokenCount, layerRows.count(batch), configuration.hiddenSize)
         var idle = idle
         func vector(_ buffer: GrowingBuffer, _ count: Int) -> VectorView {
             let wholeLines = (count + laneCount - 1) / laneCount * laneCount
@@ -46,34 +50,45 @@ final class LayerActivations {
             idle[place] = memory.slice(wholeLines..<memory.count)
             return memory.slice(0..<count)
         }
-        func matrix(_ buffer: GrowingBuffer, columns: Int) -> MatrixView {
-            vector(buffer, tokens * columns).matrix(rows: tokens, columns: columns)
+        func matrix(_ buffer: GrowingBuffer, _ rows: Int, columns: Int) -> MatrixView {
+            vector(buffer, rows * columns).matrix(rows: rows, columns: columns)
         }
-        func half(_ index: Int, columns: Int) -> BFloat16View? {
+        func half(_ index: Int, _ rows: Int) -> BFloat16View? {
             guard precision == .bfloat16 else { return nil }
-            let memory = vector(halfBuffers[index], VectorView.elements(ofBFloat16: tokens * columns))
-            return memory.bfloat16Matrix(rows: tokens, columns: columns)
+            let memory = vector(halfBuffers[index], VectorView.elements(ofBFloat16: rows * hidden))
+            return memory.bfloat16Matrix(rows: rows, columns: hidden)
         }
-        /// An input of a product, of which the backward pass reads one form only.
-        func operand(_ own: GrowingBuffer, _ common: GrowingBuffer, columns: Int, half index: Int) -> ProductOperand {
-            guard let half = half(index, columns: columns) else {
-                return ProductOperand(single: matrix(own, columns: columns), half: nil)
-            }
-            return ProductOperand(single: common.matrix(rows: tokens, columns: columns), half: half)
-        }
-        projections = matrix(buffers[0], columns: 3 * hidden)
+        projections = matrix(buffers[0], tokens, columns: 3 * hidden)
         attentionStatistics = vector(
             buffers[1],
             Attention.statisticsCount(headCount: configuration.attentionHeadCount, batch.sequenceOffsets[...]))
-        input = ProductOperand(single: states, half: half(0, columns: hidden))
-        context = ProductOperand(single: matrix(buffers[2], columns: hidden), half: half(1, columns: hidden))
-        attentionNormalized = matrix(buffers[3], columns: hidden)
-        attentionInverseDeviation = vector(buffers[4], tokens)
-        attended = operand(buffers[5], shared.attended, columns: hidden, half: 2)
-        intermediate = matrix(buffers[6], columns: configuration.intermediateSize)
-        outputNormalized = matrix(buffers[7], columns: hidden)
-        outputInverseDeviation = vector(buffers[8], tokens)
-        output = matrix(buffers[9], columns: hidden)
+        input = ProductOperand(single: states, half: half(0, tokens))
+        context = ProductOperand(single: matrix(buffers[2], tokens, columns: hidden), half: half(1, tokens))
+        if layerRows == .tokens {
+            (attentionOutput, residual) = (context, states)
+        } else {
+            attentionOutput = ProductOperand(single: matrix(buffers[10], rows, columns: hidden), half: half(3, rows))
+            residual = matrix(buffers[11], rows, columns: hidden)
+        }
+        attentionNormalized = matrix(buffers[3], rows, columns: hidden)
+        attentionInverseDeviation = vector(buffers[4], rows)
+        // Of the two forms in which a product may take it, the backward pass reads one only.
+        let attendedHalf = half(2, rows)
+        attended = ProductOperand(
+            single: attendedHalf == nil
+                ? matrix(buffers[5], rows, columns: hidden) : shared.attended.matrix(rows: rows, columns: hidden),
+            half: attendedHalf)
+        intermediate = matrix(buffers[6], rows, columns: configuration.intermediateSize)
+        outputNormalized = matrix(buffers[7], rows, columns: hidden)
+        outputInverseDeviation = vector(buffers[8], rows)
+        output = matrix(buffers[9], rows, columns: hidden)
+    }
+
+    /// Fills the rows that the rest of the layer takes, where those are not all.
+    func selectFirstRows(_ batch: PackedBatch) {
+        batch.gatherFirstRows(context.single, into: attentionOutput.single)
+        batch.gatherFirstRows(input.single, into: residual)
+        attentionOutput.finish(0..<batch.sequenceCount)
     }
 }
 
@@ -84,11 +99,12 @@ final class SharedActivations {
 
 /// Memory for the gradients inside a layer, shared by all layers, and the time that they take.
 final class LayerGradients {
-    private let buffers = (0..<5).map { _ in GrowingBuffer() }
+    private let buffers = (0..<6).map { _ in GrowingBuffer() }
     private let halfBuffers = (0..<5).map { _ in GrowingBuffer() }
     private(set) var outputProduct = ProductOperand.empty
     private(set) var intermediate = ProductOperand.empty
     private(set) var attentionProduct = ProductOperand.empty
+    private(set) var attentionOutput = MatrixView.empty
     private(set) var context = MatrixView.empty
     private(set) var projections = ProductOperand.empty
     /// The vectors of each shard, to be added up over the shards.
@@ -103,14 +119,14 @@ final class LayerGradients {
 
     init(_ precision: ProductPrecision) { self.precision = precision }
 
-    func products(_ batch: PackedBatch) -> LinearProducts {
-        LinearProducts(shardOffsets: batch.shardOffsets, scratch: productScratch, tree: tree)
+    func products(_ shardOffsets: [Int]) -> LinearProducts {
+        LinearProducts(shardOffsets: shardOffsets, scratch: productScratch, tree: tree)
     }
 
-    /// What the activation function of a feed-forward block gives in the forward pass [tokens, intermediateSize], in the
+    /// What the activation function of a feed-forward block gives in the forward pass [rows, intermediateSize], in the
     /// memory of its gradient.
-    func activated(_ configuration: BERTConfiguration, tokens: Int) -> ProductOperand {
-        activated(in: buffers[1].matrix(rows: tokens, columns: configuration.intermediateSize))
+    func activated(_ configuration: BERTConfiguration, rows: Int) -> ProductOperand {
+        activated(in: buffers[1].matrix(rows: rows, columns: configuration.intermediateSize))
     }
 
     /// The same in the memory of `single`.
@@ -122,16 +138,17 @@ final class LayerGradients {
         return ProductOperand(single: single, half: half)
     }
 
-    func reserve(_ configuration: BERTConfiguration, tokens: Int) {
-        let hidden = configuration.hiddenSize
-        func operand(_ index: Int, columns: Int) -> ProductOperand {
-            self.operand(buffers[index].matrix(rows: tokens, columns: columns), halfBuffers[index])
+    func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch, _ layerRows: LayerRows) {
+        let (tokens, rows, hidden) = (batch.tokenCount, layerRows.count(batch), configuration.hiddenSize)
+        func operand(_ index: Int, _ rows: Int, columns: Int) -> ProductOperand {
+            self.operand(buffers[index].matrix(rows: rows, columns: columns), halfBuffers[index])
         }
-        outputProduct = operand(0, columns: hidden)
-        intermediate = operand(1, columns: configuration.intermediateSize)
-        attentionProduct = operand(2, columns: hidden)
-        projections = operand(3, columns: 3 * hidden)
+        outputProduct = operand(0, rows, columns: hidden)
+        intermediate = operand(1, rows, columns: configuration.intermediateSize)
+        attentionProduct = operand(2, rows, columns: hidden)
+        projections = operand(3, tokens, columns: 3 * hidden)
         context = buffers[4].matrix(rows: tokens, columns: hidden)
+        attentionOutput = layerRows == .tokens ? context : buffers[5].matrix(rows: rows, columns: hidden)
     }
 }
 

@@ -12,6 +12,7 @@ public final class ModelPass {
     private let shared = SharedActivations()
     private let work: LayerGradients
     private let hidden = GrowingBuffer()
+    private let first = GrowingBuffer()
     private let shardVectors = GrowingBuffer()
     private let heads: HeadPass
 
@@ -31,16 +32,17 @@ public final class ModelPass {
     /// Where the time of all gradients up to now went.
     public var profile: PassProfile { work.profile }
 
-    /// The hidden states behind the last layer [tokens, hiddenSize], valid until the next call.
+    /// The hidden states of each sequence's first token behind the last layer [sequences, hiddenSize], valid until the next call.
     ///
     /// - Parameters:
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
     ///   - gradient: what the backward pass is going to overwrite; nil where none follows and no activations are kept.
-    ///   - observe: called with the states behind the embeddings and behind each layer.
+    ///   - observe: called with the states of all tokens behind the embeddings and behind each layer but the last.
+    ///   - lastRows: for which the last layer's output is computed, and returned.
     @discardableResult
     func encode(
         _ batch: PackedBatch, dropoutKey: UInt64?, for gradient: GradientBuffer?,
-        observe: (MatrixView) -> Void = { _ in }
+        lastRows: LayerRows = .firstTokens, observe: (MatrixView) -> Void = { _ in }
     ) -> MatrixView {
         let (tokens, hiddenSize) = (batch.tokenCount, configuration.hiddenSize)
         var states = embedding.output.matrix(rows: tokens, columns: hiddenSize)
@@ -62,15 +64,21 @@ public final class ModelPass {
             let saved = layers[index % sets]
             // The backward pass is done with a layer's activations before it writes the weight gradients of the layer below.
             let below = index == 0 ? nil : gradient?.tensors.layers[index - 1]
+            let layer = layer(index, dropoutKey, lastRows: lastRows)
             saved.reserve(
-                configuration, batch, input: states, shared: shared,
-                idle: below?.matrices ?? [])
-            EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).forward(
+                configuration, batch, input: states, layer.rows, shared: shared, idle: below?.matrices ?? [])
+            layer.forward(
                 batch, encoderWeights.layers[index], parameters.layers[index].vectors, saved, work)
             states = saved.output
-            observe(states)
+            if index < configuration.layerCount - 1 { observe(states) }
         }
         return states
+    }
+
+    private func layer(_ index: Int, _ dropoutKey: UInt64?, lastRows: LayerRows = .firstTokens) -> EncoderLayer {
+        EncoderLayer(
+            configuration: configuration, index: index,
+            rows: index == configuration.layerCount - 1 ? lastRows : .tokens, dropoutKey: dropoutKey)
     }
 
     /// Each sequence's logits for its own task.
@@ -82,8 +90,11 @@ public final class ModelPass {
     /// The pooled output [sequences, hiddenSize] without dropout, and the states behind every layer; for comparisons.
     package func hiddenStates(_ batch: PackedBatch) -> (states: [[Float]], pooled: [Float]) {
         var all: [[Float]] = []
-        let states = encode(batch, dropoutKey: nil, for: nil) { all.append($0.flattened.array) }
-        return (all, heads.pool(states, batch).flattened.array)
+        let states = encode(batch, dropoutKey: nil, for: nil, lastRows: .tokens) { all.append($0.flattened.array) }
+        all.append(states.flattened.array)
+        let first = hidden.matrix(rows: batch.sequenceCount, columns: configuration.hiddenSize)
+        batch.gatherFirstRows(states, into: first)
+        return (all, heads.pool(first).flattened.array)
     }
 
     /// The loss of a batch and its gradient.
@@ -103,11 +114,11 @@ public final class ModelPass {
         let middle = PassProfile.now
         defer { work.profile.addBackward(since: middle) }
         let dHidden = hidden.matrix(rows: batch.tokenCount, columns: configuration.hiddenSize)
+        let dFirst = first.matrix(rows: batch.sequenceCount, columns: configuration.hiddenSize)
         let losses = work.profile.measure(.heads) {
             heads.lossAndGradient(
-                states, batch, weights: weights, dropoutKey: dropoutKey, dHidden: dHidden, into: target)
+                states, batch, weights: weights, dropoutKey: dropoutKey, dStates: dFirst, into: target)
         }
-        work.reserve(configuration, tokens: batch.tokenCount)
         for index in (0..<configuration.layerCount).reversed() {
             let region = model.layout.layerVectors[index]
             let rows = shardRows(batch, region)
@@ -115,9 +126,12 @@ public final class ModelPass {
             let vectors = (0..<batch.shardCount).map {
                 ModelTensors.LayerVectors(target.layers[index].vectors, movedBy: rows.row($0).base - home)
             }
-            EncoderLayer(configuration: configuration, index: index, dropoutKey: dropoutKey).backward(
-                dHidden, batch, encoderWeights.layers[index], parameters.layers[index].vectors, layers[index], work,
-                shardVectors: vectors, into: target.layers[index])
+            let layer = layer(index, dropoutKey)
+            work.reserve(configuration, batch, layer.rows)
+            layer.backward(
+                layer.rows == .tokens ? dHidden : dFirst, into: dHidden, batch, encoderWeights.layers[index],
+                parameters.layers[index].vectors, layers[index],
+                work, shardVectors: vectors, into: target.layers[index])
             treeSum(rows, into: target.flat.slice(region))
         }
         work.profile.measure(.embedding) { embeddingGradient(dHidden, batch, dropoutKey, into: gradient) }

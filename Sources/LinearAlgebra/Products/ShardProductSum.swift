@@ -20,34 +20,28 @@ public func multiplyShardwise(
         "a product of shards of \(depth) × \(m) and \(right.rows) × \(n) into \(result.rows) × \(result.columns)")
     let tileSize = RegisterTile.rows * RegisterTile.columns
     let tiles = scratch.tiles.vector((treeDepth(shardOffsets.count - 1) + 1) * tileSize)
-    let leftColumns = max(1, leftSize / max(depth, 1) / RegisterTile.rows) * RegisterTile.rows
-    let rightColumns = max(1, min(4, rightSize / max(depth, 1) / RegisterTile.columns)) * RegisterTile.columns
+    let rightPanels = scratch.right.vector(PackedPanels.rightElements(columns: n, depth: depth))
+    PackedPanels.packColumns(right, .asIs, into: rightPanels)
     for row in stride(from: 0, to: m, by: leftColumns) {
         let rows = row..<min(row + leftColumns, m)
         let leftPanels = scratch.left.vector(PackedPanels.leftElements(rows: rows.count, depth: depth))
         PackedPanels.packRows(left.columns(rows), .transposed, into: leftPanels)
-        for column in stride(from: 0, to: n, by: rightColumns) {
-            let columns = column..<min(column + rightColumns, n)
-            let rightPanels = scratch.right.vector(PackedPanels.rightElements(columns: columns.count, depth: depth))
-            PackedPanels.packColumns(right.columns(columns), .asIs, into: rightPanels)
-            let part = result.rows(rows).columns(columns)
-            for column in stride(from: 0, to: part.columns, by: RegisterTile.columns) {
-                for row in stride(from: 0, to: part.rows, by: RegisterTile.rows) {
-                    let target = part.tile(row: row, column: column)
-                    ShardTile(
-                        left: leftPanels.base + row * depth, rows: PackedPanels.paddedRows(target.rows),
-                        right: rightPanels.base + column * depth, shardOffsets: shardOffsets, tiles: tiles
-                    ).sum(into: target)
-                }
+        let part = result.rows(rows)
+        for column in stride(from: 0, to: n, by: RegisterTile.columns) {
+            for row in stride(from: 0, to: rows.count, by: RegisterTile.rows) {
+                let target = part.tile(row: row, column: column)
+                ShardTile(
+                    left: leftPanels.base + row * depth, rows: PackedPanels.paddedRows(target.rows),
+                    right: rightPanels.base + column * depth, shardOffsets: shardOffsets, tiles: tiles
+                ).sum(into: target)
             }
         }
     }
 }
 
-/// Elements of the left panels that are packed at a time: 4 megabytes.
-private let leftSize = 1 << 20
-/// Elements of the right panels that are packed at a time, where they are several: 384 kilobytes.
-private let rightSize = 98_304
+/// Columns of the left operand that are packed at a time: eight panels, which stay in the second-level cache while all right
+/// ones pass by.
+private let leftColumns = 96
 
 /// One tile of the result.
 private struct ShardTile {

@@ -53,8 +53,8 @@ public func multiply(
 let sumLength = 768
 /// Columns of the right operand that are packed at a time: four panels, and whole cache lines of the operand's rows.
 private let rightColumns = 128
-/// Rows of the left operand that are packed at a time: 1.4 megabytes at most, little beside a last-level cache.
-private let leftRows = 480
+/// Rows of the left operand that are packed at a time: 4 megabytes at most, little beside a last-level cache.
+private let leftRows = 1368
 
 /// Every tile of a product of packed operands.
 private func multiplyPanels(

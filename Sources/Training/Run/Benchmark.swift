@@ -177,10 +177,12 @@ extension BERTConfiguration {
     }
 
     /// Floating-point operations of training one sequence: products with the layers' weights and inside attention, three
-    /// times, because the backward pass takes two products for each one of the forward pass.
+    /// times, because the backward pass takes two products for each one of the forward pass. What the last layer does not
+    /// compute, since the heads read the first token only, is not counted.
     func trainingOperations(length: Int) -> Double {
         let (hidden, tokens) = (Double(hiddenSize), Double(length))
-        let weights = 4 * hidden * hidden + 2 * hidden * Double(intermediateSize)
-        return 3 * Double(layerCount) * tokens * (2 * weights + 4 * tokens * hidden)
+        let afterAttention = hidden * hidden + 2 * hidden * Double(intermediateSize)
+        let layer = tokens * (2 * (3 * hidden * hidden + afterAttention) + 4 * tokens * hidden)
+        return 3 * (Double(layerCount) * layer - (tokens - 1) * 2 * afterAttention)
     }
 }

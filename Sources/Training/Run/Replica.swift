@@ -39,7 +39,7 @@ final class Replica {
     }
 
     /// Tokens that a lane runs as one batch: enough to save traffic, little enough to keep the activations small.
-    static let tokenBudget = 2048
+    static let tokenBudget = 1024
 
     /// The first and the second moments of each owned range.
     var moments: [[VectorView]] {
