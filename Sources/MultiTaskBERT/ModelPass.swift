@@ -32,6 +32,11 @@ public final class ModelPass {
     /// Where the time of all gradients up to now went.
     public var profile: PassProfile { work.profile }
 
+    /// `gradient += other`, where the other one's shards come behind its own.
+    public func add(_ other: GradientBuffer, to gradient: GradientBuffer) {
+        work.profile.measure(.shardSum) { gradient.add(other) }
+    }
+
     /// The hidden states of each sequence's first token behind the last layer [sequences, hiddenSize], valid until the next call.
     ///
     /// - Parameters:
@@ -132,7 +137,7 @@ public final class ModelPass {
                 layer.rows == .tokens ? dHidden : dFirst, into: dHidden, batch, encoderWeights.layers[index],
                 parameters.layers[index].vectors, layers[index],
                 work, shardVectors: vectors, into: target.layers[index])
-            treeSum(rows, into: target.flat.slice(region))
+            work.profile.measure(.shardSum) { treeSum(rows, into: target.flat.slice(region)) }
         }
         work.profile.measure(.embedding) { embeddingGradient(dHidden, batch, dropoutKey, into: gradient) }
         return losses

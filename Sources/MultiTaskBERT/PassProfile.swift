@@ -2,9 +2,11 @@ import Dispatch
 
 /// Where the time of forward and backward passes goes.
 public struct PassProfile: Sendable {
-    public enum Part: Int, Sendable, CaseIterable {
+    public enum Part: String, Sendable, CaseIterable {
         /// Matrix products with weights, and the sums over shards that are part of the weight gradients.
         case products
+        /// The sums over shards of all other gradients, and over batches.
+        case shardSum = "shard_sum"
         case attention
         /// Biases, activation functions, dropout, residual sums and layer normalisation.
         case elementwise
@@ -13,19 +15,19 @@ public struct PassProfile: Sendable {
         case heads
     }
 
-    private var nanoseconds = [UInt64](repeating: 0, count: Part.allCases.count)
+    private var nanoseconds: [Part: UInt64] = [:]
     /// Of all forward passes, and of all backward passes.
     public private(set) var seconds: (forward: Double, backward: Double) = (0, 0)
 
     public init() {}
 
-    public subscript(part: Part) -> Double { Double(nanoseconds[part.rawValue]) / 1e9 }
+    public subscript(part: Part) -> Double { Double(nanoseconds[part, default: 0]) / 1e9 }
 
     /// Runs `body` and counts its time towards `part`.
     @inline(__always)
     mutating func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
         let start = DispatchTime.now().uptimeNanoseconds
-        defer { nanoseconds[part.rawValue] += DispatchTime.now().uptimeNanoseconds - start }
+        defer { nanoseconds[part, default: 0] += DispatchTime.now().uptimeNanoseconds - start }
         return try body()
     }
 

@@ -156,7 +156,7 @@ public struct Benchmark {
         ]
         for part in PassProfile.Part.allCases {
             let sum = zip(replica.lanes, before).reduce(0) { $0 + $1.0.pass.profile[part] - $1.1[part] }
-            parts["\(part)"] = sum / steps
+            parts[part.rawValue] = sum / steps
         }
         return parts
     }

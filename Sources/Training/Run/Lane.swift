@@ -59,7 +59,7 @@ final class Lane: @unchecked Sendable {
         guard
             let right = compute(shards[middle...], weights, dropoutKey, into: spare[depth], depth: depth + 1, goesOn)
         else { return nil }
-        target.add(spare[depth])
+        pass.add(spare[depth], to: target)
         return left + right
     }
 }
