@@ -1,3 +1,4 @@
+import Foundation
 import TaskData
 import Testing
 
@@ -72,6 +73,65 @@ import Testing
         for temperature in [0.5, 0, -1, .nan, .infinity] {
             #expect(throws: StepPlanError.self) { try TemperatureSampling(temperature: temperature) }
         }
+    }
+}
+
+@Suite struct UniformSamplingTests {
+    @Test func everyTaskIsDrawnAsOften() {
+        let counts = UniformSampling().cumulativeCounts(after: 3_000, taskSizes: [9, 70_000, 1])
+        #expect(counts == [1_000, 1_000, 1_000])
+        #expect(UniformSampling().cumulativeCounts(after: 4, taskSizes: [9, 70_000, 1]).reduce(0, +) == 4)
+    }
+}
+
+@Suite struct AnnealedSamplingTests {
+    private let sizes = [10_000, 100, 1]
+
+    /// The examples of each task in one epoch, as parts of all.
+    private func parts(_ sampling: AnnealedSampling, epoch: Int) -> [Double] {
+        let slots = sampling.slotsPerEpoch
+        let before = sampling.cumulativeCounts(after: epoch * slots, taskSizes: sizes)
+        let after = sampling.cumulativeCounts(after: (epoch + 1) * slots, taskSizes: sizes)
+        return zip(after, before).map { Double($0 - $1) / Double(slots) }
+    }
+
+    @Test func goesFromSizesToTheirPowerOfOneFifth() {
+        let sampling = AnnealedSampling(epochs: 5, slotsPerEpoch: 10_101_000)
+        for (epoch, exponent) in [1, 0.8, 0.6, 0.4, 0.2].enumerated() {
+            let powers = sizes.map { pow(Double($0), exponent) }
+            for (part, power) in zip(parts(sampling, epoch: epoch), powers) {
+                #expect(abs(part - power / powers.reduce(0, +)) < 2e-6)
+            }
+        }
+        for (later, last) in zip(parts(sampling, epoch: 7), parts(sampling, epoch: 4)) {
+            #expect(abs(later - last) < 1e-6)
+        }
+    }
+
+    @Test func oneEpochIsProportional() {
+        let sampling = AnnealedSampling(epochs: 1, slotsPerEpoch: 10_101)
+        #expect(sampling.cumulativeCounts(after: 10_101, taskSizes: sizes) == sizes)
+        #expect(sampling.cumulativeCounts(after: 20_202, taskSizes: sizes) == sizes.map { 2 * $0 })
+    }
+
+    @Test func countsNeverFallAndSumToTheSlots() {
+        let sampling = AnnealedSampling(epochs: 4, slotsPerEpoch: 333)
+        var last = [0, 0, 0]
+        for slots in 0...1_500 {
+            let counts = sampling.cumulativeCounts(after: slots, taskSizes: sizes)
+            #expect(counts.reduce(0, +) == slots)
+            #expect(zip(last, counts).allSatisfy { $0 <= $1 })
+            last = counts
+        }
+    }
+}
+
+@Suite struct CappedSamplingTests {
+    @Test func aTaskIsTakenForNoLargerThanItsCap() {
+        let capped = CappedSampling(ProportionalSampling(), caps: [300, nil, 5])
+        #expect(capped.cumulativeCounts(after: 401, taskSizes: [70_000, 100, 1]) == [300, 100, 1])
+        let tempered = CappedSampling(AnnealedSampling(epochs: 1, slotsPerEpoch: 10), caps: [2, nil, nil])
+        #expect(tempered.cumulativeCounts(after: 4, taskSizes: [1_000, 1, 1]) == [2, 1, 1])
     }
 }
 

@@ -24,8 +24,12 @@ extension RunConfiguration {
         public enum Strategy: String, ConfigurationChoice {
             /// As often as the task has examples.
             case proportional
+            /// Every task as often as every other.
+            case uniform
             /// As often as its number of examples to the power of 1 ÷ temperature (Arivazhagan et al. 2019).
             case temperature
+            /// By size at first, more evenly from epoch to epoch (Stickland and Murray 2019).
+            case annealed
         }
 
         public var strategy = Strategy.proportional
@@ -35,7 +39,9 @@ extension RunConfiguration {
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("strategy", \.strategy, help: "by task size, or by task size to the power of 1 / temperature"),
+            .value(
+                "strategy", \.strategy,
+                help: "by task size, evenly, by a power of the size, or by a power that falls over the epochs"),
             .value(
                 "temperature", \.temperature, .atLeast(1), help: "of the temperature strategy; greater is more even"),
         ]

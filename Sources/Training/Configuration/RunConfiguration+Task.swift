@@ -14,6 +14,8 @@ extension RunConfiguration {
         public var weight = 1.0
         /// Train on so many examples, drawn with the seed. Nil: all.
         public var limit: Int?
+        /// Draw the task as if it had at most so many training examples. Nil: as many as it has.
+        public var cap: Int?
         public var badRows = BadRows.fail
 
         public init() {}
@@ -42,6 +44,9 @@ extension RunConfiguration {
             .value("weight", \.weight, .above(0), help: "of the task's loss"),
             .optional(
                 "limit", \.limit, .atLeast(1), unset: "all", help: "so many training examples, drawn with the seed"),
+            .optional(
+                "cap", \.cap, .atLeast(1), unset: "none",
+                help: "sampling takes the task for no larger than this; all of its examples are still used"),
             .value("bad_rows", \.badRows, help: "a row that cannot be read ends the run, or is left out and counted"),
         ]
 

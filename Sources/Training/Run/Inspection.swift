@@ -10,11 +10,7 @@ public struct PlanPrinter {
     /// - Throws: what is wrong with the configuration or its files.
     public init(_ configuration: RunConfiguration) throws {
         let datasets = try configuration.tasks.map { try TaskDataset(TaskDescription($0), seed: configuration.seed) }
-        planner = try StepPlanner(
-            seed: configuration.seed, tasks: datasets.map { PlannedTask($0) }, batchSize: configuration.batch.size,
-            shardCount: try configuration.batch.shards.count(ranks: 1),
-            sampling: try configuration.sampling.makeStrategy(),
-            reduction: configuration.weighting.lossReduction)
+        planner = try configuration.planner(datasets, shardCount: try configuration.batch.shards.count(ranks: 1))
     }
 
     /// Calls `body` with one JSON object a step.

@@ -39,12 +39,42 @@ extension RunConfiguration {
     }
 }
 
-extension RunConfiguration.Sampling {
-    func makeStrategy() throws -> any SamplingStrategy {
-        switch strategy {
-        case .proportional: ProportionalSampling()
-        case .temperature: try TemperatureSampling(temperature: temperature)
+extension RunConfiguration {
+    /// How often each task is drawn.
+    ///
+    /// - Parameter examplesPerEpoch: of all tasks together.
+    /// - Throws: `StepPlanError`.
+    func samplingStrategy(examplesPerEpoch: Int) throws -> any SamplingStrategy {
+        let base: any SamplingStrategy =
+            switch sampling.strategy {
+            case .proportional: ProportionalSampling()
+            case .uniform: UniformSampling()
+            case .temperature: try TemperatureSampling(temperature: sampling.temperature)
+            case .annealed:
+                AnnealedSampling(epochs: wholeEpochs(of: examplesPerEpoch), slotsPerEpoch: examplesPerEpoch)
+            }
+        let caps = tasks.map(\.cap)
+        return caps.contains { $0 != nil } ? CappedSampling(base, caps: caps) : base
+    }
+
+    /// The last one begun included.
+    private func wholeEpochs(of examplesPerEpoch: Int) -> Int {
+        let slots = length.steps(examplesPerEpoch: examplesPerEpoch, batchSize: batch.size) * batch.size
+        return switch length {
+        case .epochs(let epochs): max(1, Int(epochs.rounded(.up)))
+        case .steps: max(1, (slots + examplesPerEpoch - 1) / examplesPerEpoch)
         }
+    }
+
+    /// Makes the plans of a run's steps.
+    ///
+    /// - Throws: `StepPlanError`.
+    func planner(_ datasets: [TaskDataset], shardCount: Int) throws -> StepPlanner {
+        let tasks = datasets.map { PlannedTask($0) }
+        return try StepPlanner(
+            seed: seed, tasks: tasks, batchSize: batch.size, shardCount: shardCount,
+            sampling: try samplingStrategy(examplesPerEpoch: tasks.reduce(0) { $0 + $1.rows.count }),
+            reduction: weighting.lossReduction)
     }
 }
 

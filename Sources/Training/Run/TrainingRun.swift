@@ -249,10 +249,7 @@ private struct WorkPlan {
         laneCount = try RunConfiguration.lanes(threads, shardsPerRank: ownShards.count) {
             placement.threads(valid: $0, needed: memory.bytes)
         }
-        planner = try StepPlanner(
-            seed: configuration.seed, tasks: datasets.map { PlannedTask($0) }, batchSize: configuration.batch.size,
-            shardCount: layout.shardCount, sampling: try configuration.sampling.makeStrategy(),
-            reduction: configuration.weighting.lossReduction)
+        planner = try configuration.planner(datasets, shardCount: layout.shardCount)
     }
 }
 
