@@ -14,17 +14,22 @@ final class HeadPass {
     private let shardVectors = GrowingBuffer()
     private let products = ProductScratch()
 
-    init(_ model: ModelShape, _ parameters: ModelTensors) {
+    private let fineTuning: FineTuning
+
+    init(_ model: ModelShape, _ parameters: ModelTensors, _ fineTuning: FineTuning) {
         self.model = model
+        self.fineTuning = fineTuning
         self.parameters = parameters
     }
 
     private var hiddenSize: Int { model.configuration.hiddenSize }
 
-    /// tanh(W · first token + b) of every sequence [sequences, hiddenSize], without dropout.
+    /// What the heads see of every sequence [sequences, hiddenSize], without dropout: tanh(W · state + b), or the state itself
+    /// where that is a mean.
     ///
-    /// - Parameter first: [sequences, hiddenSize], the states of the first tokens.
+    /// - Parameter first: [sequences, hiddenSize], the states of the first tokens, or the means.
     func pool(_ first: MatrixView) -> MatrixView {
+        if model.pooling == .mean { return first }
         let output = pooled.matrix(like: first)
         multiply(first, parameters.pooler, .transposed, into: output, scratch: products)
         addBiasAndTanh(parameters.heads.poolerBias, output)
@@ -45,10 +50,10 @@ final class HeadPass {
 
     /// - Parameters:
     ///   - weights: see `ModelPass.gradient`.
-    ///   - states: [sequences, hiddenSize], of the first tokens.
+    ///   - states: [sequences, hiddenSize], of the first tokens, or the means.
     ///   - dStates: [sequences, hiddenSize]; overwritten by the gradient of `states`.
     ///   - gradients: the pooler and the heads in it are overwritten.
-    /// - Returns: for each shard the sum of each task's cross-entropies.
+    /// - Returns: for each shard the sum of each task's losses.
     func lossAndGradient(
         _ states: MatrixView, _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, dStates: MatrixView,
         into gradients: ModelTensors
@@ -69,8 +74,7 @@ final class HeadPass {
             forEachTask(of: shard, batch) { task, sequences in
                 let rows = gather(sequences, from: input)
                 let scores = logits(of: task, rows)
-                sums[task] = crossEntropy(scores, labels: sequences.map { batch.labels[$0] }, weight: weights[task])
-                    .reduce(0, +)
+                sums[task] = loss(of: task, scores, labels: sequences.map { batch.labels[$0] }, weight: weights[task])
                 multiply(scores, .transposed, rows, .asIs, into: own.classifiers[task].weight)
                 sumRows(scores, into: own.classifiers[task].bias)
                 let dRows = dTaskRows.matrix(rows: sequences.count, columns: hiddenSize)
@@ -80,15 +84,38 @@ final class HeadPass {
             losses.append(sums)
             let rows = dOutput.rows(shard.sequences)
             dropOut(rows, dropout, into: rows)
+            if model.pooling == .mean { continue }
             tanhBackward(rows, output: output.rows(shard.sequences))
             sumRows(rows, into: own.poolerBias)
         }
         treeSum(vectors, into: gradients.flat.slice(region))
+        if model.pooling == .mean {
+            dStates.flattened.copy(from: dOutput.flattened)
+            gradients.pooler.flattened.fill(0)
+            return losses
+        }
         multiply(dOutput, parameters.pooler, .asIs, into: dStates, scratch: products)
         multiplyShardwise(
             transposed: dOutput, states, shardOffsets: batch.shardSequences,
             into: gradients.pooler, scratch: products)
         return losses
+    }
+
+    /// The sum of the losses of a task's examples.
+    ///
+    /// - Parameters:
+    ///   - scores: overwritten by the gradient; each example has as many rows, one behind the other, as it has copies.
+    ///   - weight: of one example.
+    private func loss(of task: Int, _ scores: MatrixView, labels: [Int], weight: Double) -> Double {
+        let targets = fineTuning.targets(of: task)
+        guard fineTuning.copies == 2 else {
+            return crossEntropy(scores, labels: labels, targets: targets, weight: weight).reduce(0, +)
+        }
+        let logits = (0..<scores.rows).map { scores.row($0).array.map(Double.init) }
+        let entropy = crossEntropy(scores, labels: labels, targets: targets, weight: 0.5 * weight).reduce(0, +)
+        let share = 0.5 * fineTuning.agreement
+        let divergence = addAgreement(logits, weight: share * weight, to: scores).reduce(0, +)
+        return 0.5 * entropy + share * divergence
     }
 
     /// Calls `body` for each task that has sequences in the shard, with their numbers.

@@ -14,17 +14,24 @@ public final class ModelPass {
     private let hidden = GrowingBuffer()
     private let first = GrowingBuffer()
     private let shardVectors = GrowingBuffer()
+    private let means = GrowingBuffer()
     private let heads: HeadPass
+    private let fineTuning: FineTuning
 
     /// - Parameters:
     ///   - parameters: the flat buffer, in the model's layout; read at every pass.
     ///   - weights: made from the same parameters, in the precision of the encoder's products; single precision where nil.
-    public init(_ model: ModelShape, parameters: VectorView, weights: EncoderWeights? = nil) {
+    ///   - fineTuning: what `gradient` does beyond the plain recipe.
+    public init(
+        _ model: ModelShape, parameters: VectorView, weights: EncoderWeights? = nil,
+        fineTuning: FineTuning = FineTuning()
+    ) {
         self.model = model
+        self.fineTuning = fineTuning
         encoderWeights = weights ?? EncoderWeights(model, parameters: parameters, .single)
         work = LayerGradients(encoderWeights.precision)
         self.parameters = model.tensors(parameters)
-        heads = HeadPass(model, self.parameters)
+        heads = HeadPass(model, self.parameters, fineTuning)
     }
 
     private var configuration: BERTConfiguration { model.configuration }
@@ -37,17 +44,17 @@ public final class ModelPass {
         work.profile.measure(.shardSum) { gradient.add(other) }
     }
 
-    /// The hidden states of each sequence's first token behind the last layer [sequences, hiddenSize], valid until the next call.
+    /// The hidden states behind the last layer [sequences or tokens, hiddenSize], valid until the next call.
     ///
     /// - Parameters:
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
     ///   - gradient: what the backward pass is going to overwrite; nil where none follows and no activations are kept.
     ///   - observe: called with the states of all tokens behind the embeddings and behind each layer but the last.
-    ///   - lastRows: for which the last layer's output is computed, and returned.
+    ///   - lastRows: for which the last layer's output is computed, and returned; those that the pooling reads where nil.
     @discardableResult
     func encode(
         _ batch: PackedBatch, dropoutKey: UInt64?, for gradient: GradientBuffer?,
-        lastRows: LayerRows = .firstTokens, observe: (MatrixView) -> Void = { _ in }
+        lastRows: LayerRows? = nil, observe: (MatrixView) -> Void = { _ in }
     ) -> MatrixView {
         let (tokens, hiddenSize) = (batch.tokenCount, configuration.hiddenSize)
         var states = embedding.output.matrix(rows: tokens, columns: hiddenSize)
@@ -68,7 +75,7 @@ public final class ModelPass {
         for index in 0..<configuration.layerCount {
             let saved = layers[index % sets]
             // The backward pass is done with a layer's activations before it writes the weight gradients of the layer below.
-            let below = index == 0 ? nil : gradient?.tensors.layers[index - 1]
+            let below = index <= max(0, fineTuning.frozenDepth) ? nil : gradient?.tensors.layers[index - 1]
             let layer = layer(index, dropoutKey, lastRows: lastRows)
             saved.reserve(
                 configuration, batch, input: states, layer.rows, shared: shared, idle: below?.matrices ?? [])
@@ -80,16 +87,25 @@ public final class ModelPass {
         return states
     }
 
-    private func layer(_ index: Int, _ dropoutKey: UInt64?, lastRows: LayerRows = .firstTokens) -> EncoderLayer {
+    private func layer(_ index: Int, _ dropoutKey: UInt64?, lastRows: LayerRows? = nil) -> EncoderLayer {
         EncoderLayer(
             configuration: configuration, index: index,
-            rows: index == configuration.layerCount - 1 ? lastRows : .tokens, dropoutKey: dropoutKey)
+            rows: index == configuration.layerCount - 1 ? lastRows ?? model.pooling.lastRows : .tokens,
+            dropoutKey: dropoutKey)
     }
 
     /// Each sequence's logits for its own task.
     public func logits(_ batch: PackedBatch) -> [[Float]] {
         let states = encode(batch, dropoutKey: nil, for: nil)
-        return heads.logits(states, batch)
+        return heads.logits(sequenceStates(states, batch), batch)
+    }
+
+    /// One state for each sequence [sequences, hiddenSize].
+    private func sequenceStates(_ states: MatrixView, _ batch: PackedBatch) -> MatrixView {
+        guard model.pooling == .mean else { return states }
+        let result = means.matrix(rows: batch.sequenceCount, columns: configuration.hiddenSize)
+        meanRows(states, sequenceOffsets: batch.sequenceOffsets[...], into: result)
+        return result
     }
 
     /// The pooled output [sequences, hiddenSize] without dropout, and the states behind every layer; for comparisons.
@@ -108,7 +124,7 @@ public final class ModelPass {
     ///   - weights: of each task, over the count of its examples in the global batch: what one example's cross-entropy counts.
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
     ///   - gradient: overwritten by the sum over the batch's shards.
-    /// - Returns: for each shard the sum of each task's cross-entropies, unweighted.
+    /// - Returns: for each shard the sum of each task's losses, unweighted.
     public func gradient(
         _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, into gradient: GradientBuffer
     ) -> [[Double]] {
@@ -122,9 +138,13 @@ public final class ModelPass {
         let dFirst = first.matrix(rows: batch.sequenceCount, columns: configuration.hiddenSize)
         let losses = work.profile.measure(.heads) {
             heads.lossAndGradient(
-                states, batch, weights: weights, dropoutKey: dropoutKey, dStates: dFirst, into: target)
+                sequenceStates(states, batch), batch, weights: weights, dropoutKey: dropoutKey, dStates: dFirst,
+                into: target)
         }
-        for index in (0..<configuration.layerCount).reversed() {
+        if model.pooling == .mean {
+            meanRowsBackward(dFirst, sequenceOffsets: batch.sequenceOffsets[...], into: dHidden)
+        }
+        for index in (max(0, fineTuning.frozenDepth)..<configuration.layerCount).reversed() {
             let region = model.layout.layerVectors[index]
             let rows = shardRows(batch, region)
             let home = target.flat.slice(region).base
@@ -139,7 +159,9 @@ public final class ModelPass {
                 work, shardVectors: vectors, into: target.layers[index])
             work.profile.measure(.shardSum) { treeSum(rows, into: target.flat.slice(region)) }
         }
-        work.profile.measure(.embedding) { embeddingGradient(dHidden, batch, dropoutKey, into: gradient) }
+        if fineTuning.frozenDepth < 0 {
+            work.profile.measure(.embedding) { embeddingGradient(dHidden, batch, dropoutKey, into: gradient) }
+        }
         return losses
     }
 

@@ -1,13 +1,26 @@
 import LinearAlgebra
 
+/// What the classification heads see of a sequence.
+public enum Pooling: String, Sendable, CaseIterable {
+    /// BERT's pooler on the first token: tanh(W · state + b) (Devlin et al. 2019, section 3).
+    case firstToken = "cls"
+    /// The mean over the states of all tokens; the pooler is left alone (Reimers and Gurevych 2019).
+    case mean
+
+    /// The rows that the last layer has to compute.
+    var lastRows: LayerRows { self == .mean ? .tokens : .firstTokens }
+}
+
 /// A model without its numbers: the encoder's configuration, the tasks, and where each parameter lies.
 public struct ModelShape: Sendable {
     public let configuration: BERTConfiguration
     public let tasks: [ClassificationTask]
+    public let pooling: Pooling
     public let layout: ParameterLayout
 
-    public init(_ configuration: BERTConfiguration, tasks: [ClassificationTask]) {
+    public init(_ configuration: BERTConfiguration, tasks: [ClassificationTask], pooling: Pooling = .firstToken) {
         self.configuration = configuration
+        self.pooling = pooling
         self.tasks = tasks
         layout = ParameterLayout(configuration, tasks: tasks)
     }

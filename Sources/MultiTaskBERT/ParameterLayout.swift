@@ -12,6 +12,8 @@ public struct ParameterTensor: Sendable, Equatable {
     public let decays: Bool
     /// The task whose classification head it belongs to; nil for the shared encoder.
     public let task: Int?
+    /// How far up it lies: 0 for the embeddings, then the layers from 1, then the pooler and the classification heads.
+    public let depth: Int
 
     public var count: Int { shape.reduce(1, *) }
     public var range: Range<Int> { offset..<offset + count }
@@ -40,12 +42,14 @@ public struct ParameterLayout: Sendable, Equatable {
         var builder = LayoutBuilder()
         let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
         let embeddings = "bert.embeddings."
+        builder.depth = 0
         builder.add(embeddings + "word_embeddings.weight", [configuration.vocabularySize, hidden])
         builder.add(embeddings + "position_embeddings.weight", [configuration.maximumLength, hidden])
         builder.add(embeddings + "token_type_embeddings.weight", [configuration.tokenTypeCount, hidden])
         embeddingVectors = builder.region { $0.addLayerNorm(embeddings + "LayerNorm", hidden) }
         layerVectors = (0..<configuration.layerCount).map { layer in
             let prefix = "bert.encoder.layer.\(layer)."
+            builder.depth = layer + 1
             let projections = ["query", "key", "value"].map { prefix + "attention.self.\($0)." }
             builder.addAdjacent(projections.map { ($0 + "weight", [hidden, hidden]) })
             builder.add(prefix + "attention.output.dense.weight", [hidden, hidden])
@@ -60,6 +64,7 @@ public struct ParameterLayout: Sendable, Equatable {
                 $0.addLayerNorm(prefix + "output.LayerNorm", hidden)
             }
         }
+        builder.depth = configuration.layerCount + 1
         builder.add("bert.pooler.dense.weight", [hidden, hidden])
         headRegion = builder.region {
             $0.add("bert.pooler.dense.bias", [hidden])
@@ -81,6 +86,7 @@ public struct ParameterLayout: Sendable, Equatable {
 private struct LayoutBuilder {
     var tensors: [ParameterTensor] = []
     var count = 0
+    var depth = 0
 
     mutating func add(_ name: String, _ shape: [Int], task: Int? = nil) { addAdjacent([(name, shape)], task: task) }
 
@@ -94,7 +100,8 @@ private struct LayoutBuilder {
         for (name, shape) in group {
             tensors.append(
                 ParameterTensor(
-                    name: name, shape: shape, offset: count, decays: decays && shape.count > 1, task: task))
+                    name: name, shape: shape, offset: count, decays: decays && shape.count > 1, task: task,
+                    depth: depth))
             count += shape.reduce(1, *)
         }
         count = (count + laneCount - 1) / laneCount * laneCount

@@ -27,11 +27,18 @@ public final class AdamW: @unchecked Sendable {
         public let decays: Bool
         /// Segments of a group are updated in the same steps.
         public let group: Int
+        /// What the learning rate is multiplied by; segments with 0 are never changed.
+        public let rate: Double
 
-        public init(range: Range<Int>, decays: Bool, group: Int = 0) {
+        public init(range: Range<Int>, decays: Bool, group: Int = 0, rate: Double = 1) {
             self.range = range
             self.decays = decays
             self.group = group
+            self.rate = rate
+        }
+
+        func part(_ range: Range<Int>) -> Segment {
+            Segment(range: range, decays: decays, group: group, rate: rate)
         }
     }
 
@@ -50,11 +57,10 @@ public final class AdamW: @unchecked Sendable {
         self.settings = settings
         var (count, parts): (Int, [(Segment, Range<Int>)]) = (0, [])
         for own in owned {
-            for segment in segments where segment.range.overlaps(own) {
+            for segment in segments where segment.rate > 0 && segment.range.overlaps(own) {
                 let range = segment.range.clamped(to: own)
                 let start = count + range.lowerBound - own.lowerBound
-                parts.append(
-                    (Segment(range: range, decays: segment.decays, group: segment.group), start..<start + range.count))
+                parts.append((segment.part(range), start..<start + range.count))
             }
             count += own.count
         }
@@ -77,11 +83,10 @@ public final class AdamW: @unchecked Sendable {
     ) {
         require(
             parts.allSatisfy { updates.indices ~= $0.segment.group }, "an update that leaves out a group of parameters")
-        let groups = updates.map { number in
-            number.map { factors(gradientScale: gradientScale, learningRate: learningRate, update: $0) }
-        }
         for (segment, moments) in parts {
-            guard let factors = groups[segment.group] else { continue }
+            guard let update = updates[segment.group] else { continue }
+            let learningRate = learningRate * segment.rate
+            let factors = factors(gradientScale: gradientScale, learningRate: learningRate, update: update)
             let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
             Self.update(
                 parameters.slice(segment.range), gradient.slice(segment.range), firstMoment.slice(moments),

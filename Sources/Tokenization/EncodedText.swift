@@ -11,11 +11,19 @@ public struct EncodedText: Sendable, Equatable {
     }
 }
 
+/// What stays of a text that is too long.
+public enum Truncation: String, Sendable, CaseIterable {
+    /// Its beginning, as `truncation=True` does.
+    case head
+    /// A quarter of the room from its beginning and three quarters from its end, where reviews come to their verdict (Sun et al.,
+    /// "How to fine-tune BERT for text classification?", 2019, section 5.3.1).
+    case headAndTail = "head_tail"
+}
+
 extension WordPieceTokenizer {
     /// Encodes a text, or a pair, with special tokens, overwriting `result` but keeping its memory.
     ///
-    /// More than `maxLength` ids are cut as `truncation=True` does: at the end, and of a pair the longer text first, down
-    /// to equal lengths. Special tokens are never cut: a `maxLength` below 2, or 3 for a pair, counts as that.
+    /// More than `maxLength` ids are cut as `truncation` says, and of a pair the longer text first, down to equal lengths. Special tokens are never cut: a `maxLength` below 2, or 3 for a pair, counts as that.
     public func encode(
         _ utf8: UnsafeBufferPointer<UInt8>, pair: UnsafeBufferPointer<UInt8>? = nil, maxLength: Int,
         into result: inout EncodedText
@@ -25,7 +33,9 @@ extension WordPieceTokenizer {
         if let pair {
             encodePair(utf8, pair, room: max(0, maxLength - 3), into: &result)
         } else {
-            appendTokens(of: utf8, limit: max(0, maxLength - 2), to: &result.ids)
+            let room = max(0, maxLength - 2)
+            appendTokens(of: utf8, limit: truncation == .head ? room : .max, to: &result.ids)
+            cut(&result.ids, from: 1, to: room)
             result.ids.append(sepID)
             result.secondSegmentStart = result.ids.count
         }
@@ -50,21 +60,31 @@ extension WordPieceTokenizer {
         into result: inout EncodedText
     ) {
         // `room` ids of each text tell how they are cut, unless both have so many and the odd id is the longer one's.
-        appendTokens(of: first, limit: room, to: &result.ids)
+        let limit = truncation == .head ? room : .max
+        appendTokens(of: first, limit: limit, to: &result.ids)
         var firstCount = result.ids.count - 1
         var tail: [Int32] = []
-        appendTokens(of: second, limit: room, to: &tail)
+        appendTokens(of: second, limit: limit, to: &tail)
         var secondCount = tail.count
-        if firstCount == room, secondCount == room, room % 2 == 1 {
+        if truncation == .head, firstCount == room, secondCount == room, room % 2 == 1 {
             firstCount = tokenCount(of: first)
             secondCount = tokenCount(of: second)
         }
         let kept = Self.longestFirst(firstCount, secondCount, room: room)
-        result.ids.removeLast(result.ids.count - 1 - kept.first)
+        cut(&result.ids, from: 1, to: kept.first)
         result.ids.append(sepID)
         result.secondSegmentStart = result.ids.count
-        result.ids += tail[..<kept.second]
+        cut(&tail, from: 0, to: kept.second)
+        result.ids += tail
         result.ids.append(sepID)
+    }
+
+    /// Leaves so many of the ids behind `start`.
+    private func cut(_ ids: inout [Int32], from start: Int, to count: Int) {
+        let surplus = ids.count - start - count
+        guard surplus > 0 else { return }
+        let place = truncation == .head ? ids.count - surplus : start + count / 4
+        ids.removeSubrange(place..<place + surplus)
     }
 
     private func tokenCount(of text: UnsafeBufferPointer<UInt8>) -> Int {

@@ -8,6 +8,8 @@
 public struct WordPieceTokenizer: Sendable {
     public let vocabulary: Vocabulary
     public let options: TokenizerOptions
+    /// What stays of texts that are too long.
+    public var truncation = Truncation.head
     /// Files of the folder that this was loaded from; empty for a tokenizer made in memory. Copy these to keep it.
     public let sourceFiles: [String]
 

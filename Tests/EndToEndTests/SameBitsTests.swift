@@ -48,11 +48,34 @@ extension EndToEnd {
             let project = try Project()
             try await project.train(into: "plain")
             var seen = [try await project.sums("plain/checkpoints/latest")]
-            for setting in ["dropout=0", "seed=43", "steps=10", "batch.shards=4", "tasks.mood.weight=0.4"] {
+            for setting in [
+                "dropout=0", "seed=43", "steps=10", "batch.shards=4", "tasks.mood.weight=0.4", "pooling=mean",
+                "freeze.embeddings=true", "freeze.layers=1", "optimizer.layer_decay=0.9", "tasks.mood.cap=8",
+                "regularization.label_smoothing=0.1", "regularization.r_drop=1", "tasks.mood.class_weights=[1, 2, 3]",
+                "sampling.strategy=uniform", "batch.truncation=head_tail",
+            ] {
                 try await project.train(into: setting, ["--set", setting])
                 let sums = try await project.sums(setting + "/checkpoints/latest")
                 #expect(!seen.contains(sums), "\(setting)")
                 seen.append(sums)
+            }
+        }
+
+        @Test(
+            "other ways to fine-tune",
+            arguments: [
+                ["pooling=mean", "freeze.layers=1", "optimizer.layer_decay=0.9"],
+                ["regularization.r_drop=1", "regularization.label_smoothing=0.1", "tasks.mood.class_weights=balanced"],
+                ["sampling.strategy=annealed", "tasks.*.cap=20", "batch.max_length=8", "batch.truncation=head_tail"],
+            ])
+        func fineTuning(settings: [String]) async throws {
+            let project = try Project()
+            let arguments = settings.flatMap { ["--set", $0] }
+            try await project.train(into: "one", arguments)
+            let expected = try await project.sums("one/checkpoints/latest")
+            for (ranks, threads) in [(2, "2"), (4, "1")] {
+                try await project.train(into: "on\(ranks)", ranks: ranks, arguments + ["--threads", threads])
+                #expect(try await project.sums("on\(ranks)/checkpoints/latest") == expected, "\(ranks) ranks")
             }
         }
 

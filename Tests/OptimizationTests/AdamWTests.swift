@@ -106,6 +106,20 @@ import Testing
         }
     }
 
+    /// A segment's rate multiplies the learning rate, weight decay's part of it included; 0 leaves all as it is.
+    @Test func segmentsHaveTheirOwnRates() {
+        let memory = GuardedMemory()
+        func updated(rate: Double, learningRate: Double) -> [UInt32] {
+            let parameters = memory.vector(Grid(1, 50, seed: 1).values)
+            AdamW(.init(), segments: [.init(range: 0..<50, decays: true, rate: rate)], owned: [0..<50]).update(
+                parameters, gradient: memory.vector(Grid(1, 50, seed: 2).values), gradientScale: 1,
+                learningRate: learningRate, updates: [1])
+            return parameters.bits
+        }
+        #expect(updated(rate: 0.25, learningRate: 1e-3) == updated(rate: 1, learningRate: 0.25e-3))
+        #expect(updated(rate: 0, learningRate: 1e-3) == memory.vector(Grid(1, 50, seed: 1).values).bits)
+    }
+
     /// Each group counts its own updates, and one that sits a step out keeps parameters and moments.
     @Test func groupsAreUpdatedBySteps() {
         let memory = GuardedMemory()

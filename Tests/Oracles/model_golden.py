@@ -2,6 +2,7 @@
 
     python model_golden.py --tiny OUTDIR                      # a small random encoder and its expected.safetensors
     python model_golden.py --tiny OUTDIR --activation relu    # the same encoder; writes expected.relu.safetensors only
+    python model_golden.py --tiny OUTDIR --mean               # the same encoder; writes expected.mean.safetensors only
     python model_golden.py --model DIR --out FILE             # expected values for an encoder folder
 
 Every tensor of an expected file is F32, whole numbers too; tokens are packed, without padding:
@@ -11,7 +12,8 @@ Every tensor of an expected file is F32, whole numbers too; tokens are packed, w
     pooled [n, hidden], logits.TASK [examples of the task in order, labels], loss [1],
     param.classifiers.TASK.{weight,bias}, grad.bert.… and grad.classifiers.TASK.{weight,bias}
 
-The loss is the sum over tasks of weight × mean cross-entropy over the task's examples. The gradient of attention's key
+The loss is the sum over tasks of weight × mean cross-entropy over the task's examples. With --mean the heads see the mean
+over each sequence's tokens, labels are smoothed by 0.2, and beta's labels weigh 0.5, 1 and 2. The gradient of attention's key
 bias is zero in exact arithmetic (softmax does not see a constant added to a row): hold it against an absolute bound.
 """
 
@@ -90,7 +92,7 @@ def batch(lengths, vocabulary):
     return sequences, token_types
 
 
-def expected(bert, lengths, vocabulary):
+def expected(bert, lengths, vocabulary, mean=False):
     torch.manual_seed(11)
     model = MultiTaskBert(bert, TASKS)
     for classifier in model.classifiers.values():
@@ -99,7 +101,13 @@ def expected(bert, lengths, vocabulary):
     model.eval()
     sequences, token_types = batch(lengths, vocabulary)
     output = model(sequences, token_types)
-    loss, logits, _ = model.loss(output.pooler_output, EXAMPLE_TASKS, EXAMPLE_LABELS, WEIGHTS)
+    if mean:
+        beta = {"beta": torch.tensor([0.5, 1.0, 2.0])}
+        loss, logits, _ = model.loss(
+            model.means(output, sequences), EXAMPLE_TASKS, EXAMPLE_LABELS, WEIGHTS, label_smoothing=0.2, weight=beta
+        )
+    else:
+        loss, logits, _ = model.loss(output.pooler_output, EXAMPLE_TASKS, EXAMPLE_LABELS, WEIGHTS)
     loss.backward()
 
     def packed(states):
@@ -119,7 +127,7 @@ def expected(bert, lengths, vocabulary):
     tensors |= {f"hidden_states.{i}": packed(states) for i, states in enumerate(output.hidden_states)}
     tensors |= {f"logits.{task}": values for task, values in logits.items()}
     tensors |= {f"param.{n}": p for n, p in model.named_parameters() if n.startswith("classifiers.")}
-    tensors |= {f"grad.{n}": p.grad for n, p in model.named_parameters()}
+    tensors |= {f"grad.{n}": torch.zeros_like(p) if p.grad is None else p.grad for n, p in model.named_parameters()}
     return {name: t.detach().float().contiguous() for name, t in tensors.items()}
 
 
@@ -138,6 +146,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, metavar="DIR")
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--activation", choices=["gelu", "gelu_new", "relu"], help="instead of the model's own")
+    parser.add_argument("--mean", action="store_true", help="mean pooling, smoothed labels, class weights")
     arguments = parser.parse_args()
     if (arguments.tiny is None) == (arguments.model is None) or (arguments.model is None) != (arguments.out is None):
         parser.error("give --tiny OUTDIR, or --model DIR with --out FILE")
@@ -147,12 +156,14 @@ def main():
         vocabulary = tiny_vocabulary()
         bert = tiny_encoder(activation or "gelu")
         arguments.tiny.mkdir(parents=True, exist_ok=True)
-        if activation in (None, "gelu"):
+        if arguments.mean:
+            out = arguments.tiny / "expected.mean.safetensors"
+        elif activation in (None, "gelu"):
             write_tiny(arguments.tiny, bert, vocabulary)
             out = arguments.tiny / "expected.safetensors"
         else:
             out = arguments.tiny / f"expected.{activation}.safetensors"
-        tensors = expected(bert, TINY_LENGTHS, vocabulary)
+        tensors = expected(bert, TINY_LENGTHS, vocabulary, arguments.mean)
     else:
         vocabulary = (arguments.model / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
         bert = without_dropout(arguments.model, **({"hidden_act": activation} if activation else {}))

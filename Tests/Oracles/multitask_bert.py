@@ -26,15 +26,27 @@ class MultiTaskBert(torch.nn.Module):
             input_ids=padded(sequences), token_type_ids=padded(token_types), attention_mask=mask, output_hidden_states=True
         )
 
-    def loss(self, pooled, example_tasks, example_labels, task_weights):
-        """Sum over tasks of weight × mean cross-entropy of the task's examples; also each task's logits and mean."""
+    def means(self, output, sequences):
+        """The mean of each sequence's last hidden states, padding left out."""
+        return torch.stack([output.last_hidden_state[i, : len(row)].mean(0) for i, row in enumerate(sequences)])
+
+    def loss(self, pooled, example_tasks, example_labels, task_weights, **cross_entropy):
+        """Sum over tasks of weight × mean cross-entropy of the task's examples; also each task's logits and mean.
+
+        `cross_entropy` may hold `label_smoothing`, and `weight` with the class weights of each task.
+        """
+        class_weights = cross_entropy.pop("weight", {})
         total, logits, means = 0.0, {}, {}
         for task, classifier in self.classifiers.items():
             rows = [i for i, name in enumerate(example_tasks) if name == task]
             if not rows:
                 continue
             logits[task] = classifier(pooled[rows])
-            means[task] = torch.nn.functional.cross_entropy(logits[task], torch.tensor([example_labels[i] for i in rows]))
+            labels = torch.tensor([example_labels[i] for i in rows])
+            # Divided by the count, not by the sum of the class weights as PyTorch's own mean is.
+            means[task] = torch.nn.functional.cross_entropy(
+                logits[task], labels, weight=class_weights.get(task), reduction="sum", **cross_entropy
+            ) / len(rows)
             total = total + task_weights[task] * means[task]
         return total, logits, means
 

@@ -71,6 +71,24 @@ import Tokenization
         }
     }
 
+    /// Of a text that is too long a quarter of the room is its beginning and the rest its end.
+    @Test func headAndTailOfLongTexts() throws {
+        var tokenizer = try Self.tokenizer("uncased")
+        tokenizer.truncation = .headAndTail
+        let text = (0..<40).map { "hello the a world".split(separator: " ")[($0 * $0) % 4] }.joined(separator: " ")
+        let all = Array(tokenizer.encode(text).ids.dropFirst().dropLast())
+        try #require(all.count == 40)
+        for room in [1, 2, 3, 4, 5, 8, 17, 39, 40, 41] {
+            let right = all.count <= room ? all : all.prefix(room / 4) + all.suffix(room - room / 4)
+            let ids = tokenizer.encode(text, maxLength: room + 2).ids
+            #expect(ids == [tokenizer.clsID] + right + [tokenizer.sepID], "room for \(room)")
+        }
+        let pair = tokenizer.encode(text, pair: "a world", maxLength: 13)
+        #expect(pair.ids.count == 13 && pair.secondSegmentStart == 10)
+        #expect(pair.ids[1..<9].elementsEqual(all.prefix(2) + all.suffix(6)))
+        #expect(pair.ids[10...].elementsEqual(tokenizer.encode("a world").ids.dropFirst()))
+    }
+
     @Test(arguments: settings.keys.sorted())
     func aLimitGivesAPrefixOfAllIDs(_ name: String) throws {
         let tokenizer = try Self.tokenizer(name)

@@ -49,6 +49,7 @@ struct ConfigurationTextTests {
                   size: 32
                   shards: 8
                   max_length: 128
+                  truncation: head
                 epochs: 3.0
                 sampling:
                   strategy: proportional
@@ -63,9 +64,17 @@ struct ConfigurationTextTests {
                   beta2: 0.999
                   epsilon: 1.0e-8
                   max_gradient_norm: 1.0
+                  layer_decay: 1.0
                 schedule:
                   kind: linear
                   warmup: 0.1
+                pooling: cls
+                freeze:
+                  embeddings: false
+                  layers: 0
+                regularization:
+                  label_smoothing: 0.0
+                  r_drop: 0.0
                 precision: fp32
                 seed: 42
                 evaluation:
@@ -148,7 +157,7 @@ struct ConfigurationTextTests {
 
     @Test func aTaskHasItsKeysInTheIdentity() throws {
         let keys = try configuration(minimal).resumeIdentity.split(separator: "\n").map { $0.prefix { $0 != "=" } }
-        #expect(keys.count == 27, "\(keys)")
+        #expect(keys.count == 36, "\(keys)")
     }
 
     @Test func editDistances() {

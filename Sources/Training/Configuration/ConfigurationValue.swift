@@ -49,6 +49,12 @@ extension Double: ConfigurationValue {
     var node: SettingNode? { .plain(configurationText) }
 }
 
+extension Bool: ConfigurationValue {
+    static var expected: String { "true or false" }
+    static func read(_ node: SettingNode, _ paths: PathResolver) -> Bool? { node.plainText.flatMap(Bool.init) }
+    var node: SettingNode? { .plain(String(self)) }
+}
+
 extension String: ConfigurationValue {
     static var expected: String { "text" }
     static func read(_ node: SettingNode, _ paths: PathResolver) -> String? { node.scalarText }

@@ -95,6 +95,11 @@ extension RunConfiguration {
             if !task.name.isEmpty, !seen.insert(task.name).inserted {
                 reader.report(item["name"]?.origin ?? item.origin, "another task is called \(task.name) already")
             }
+            if let labels = task.labels, case .given(let weights)? = task.classWeights, weights.count != labels.count {
+                reader.report(
+                    item["class_weights"]?.origin ?? item.origin,
+                    "tasks.\(task.name).class_weights has \(weights.count) numbers for \(labels.count) labels")
+            }
             guard checkingFiles else { continue }
             for (key, location) in [("train", task.train), ("dev", task.dev), ("test", task.test)] {
                 guard case .file(let path) = location, !path.isEmpty else { continue }

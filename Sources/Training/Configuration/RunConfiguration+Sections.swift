@@ -8,6 +8,12 @@ extension RunConfiguration {
         public var shards = Shards.count(8)
         /// Tokens of an example, special tokens included; longer ones are cut.
         public var maxLength = 128
+        public var truncation = Truncation.head
+
+        public enum Truncation: String, ConfigurationChoice {
+            case head
+            case headAndTail = "head_tail"
+        }
 
         public init() {}
 
@@ -16,6 +22,9 @@ extension RunConfiguration {
             .value("shards", \.shards, help: "canonical shards of a step; auto: the fewest from 8 that suit the ranks"),
             .value(
                 "max_length", \.maxLength, .within(3...100_000), help: "tokens of an example, special tokens included"),
+            .value(
+                "truncation", \.truncation,
+                help: "what stays of longer texts: their beginning, or a quarter of it and three of the end"),
         ]
     }
 
@@ -82,6 +91,8 @@ extension RunConfiguration {
         public var epsilon = 1.0e-8
         /// Longer gradients are scaled down to it.
         public var maxGradientNorm = 1.0
+        /// From each layer of the encoder to the one below the learning rate falls by this factor.
+        public var layerDecay = 1.0
 
         public init() {}
 
@@ -92,6 +103,9 @@ extension RunConfiguration {
             .value("beta2", \.beta2, .within(0..<1), help: "decay of the second moment"),
             .value("epsilon", \.epsilon, .above(0), help: "added to the root of the second moment"),
             .value("max_gradient_norm", \.maxGradientNorm, .above(0), help: "longer gradients are scaled down to it"),
+            .value(
+                "layer_decay", \.layerDecay, .within(0.01...1),
+                help: "of the learning rate, from each layer to the one below; 0.95 is usual"),
         ]
     }
 

@@ -16,6 +16,8 @@ extension RunConfiguration {
         public var limit: Int?
         /// Draw the task as if it had at most so many training examples. Nil: as many as it has.
         public var cap: Int?
+        /// What the examples of each label count in the loss. Nil: all the same.
+        public var classWeights: ClassWeights?
         public var badRows = BadRows.fail
 
         public init() {}
@@ -47,6 +49,9 @@ extension RunConfiguration {
             .optional(
                 "cap", \.cap, .atLeast(1), unset: "none",
                 help: "sampling takes the task for no larger than this; all of its examples are still used"),
+            .optional(
+                "class_weights", \.classWeights, unset: "all 1",
+                help: "what a label's examples count in the loss; balanced: all labels together the same"),
             .value("bad_rows", \.badRows, help: "a row that cannot be read ends the run, or is left out and counted"),
         ]
 

@@ -17,6 +17,9 @@ public struct RunConfiguration: Sendable, Equatable {
     public var schedule = Schedule()
     /// Of hidden layers, attention and classifier. Nil: as the model's own configuration says.
     public var dropout: Double?
+    public var pooling = PoolingChoice.cls
+    public var freeze = Freeze()
+    public var regularization = Regularization()
     public var precision = Precision.fp32
     public var seed: UInt64 = 42
     public var evaluation = Evaluation()
@@ -74,6 +77,9 @@ extension RunConfiguration: ConfigurationSection {
         .optional(
             "dropout", \.dropout, .within(0..<1), unset: "the model's own",
             help: "of hidden layers, attention and classifier"),
+        .value("pooling", \.pooling, help: "what the heads see: BERT's pooler on [CLS], or the mean over all tokens"),
+        .section("freeze", \.freeze, help: "what of the encoder is not trained"),
+        .section("regularization", \.regularization, help: "against learning single examples by heart"),
         .value("precision", \.precision, help: "of the encoder's matrix products; all else is fp32"),
         .value("seed", \.seed, help: "decides order, dropout, limits and new weights"),
         .section("evaluation", \.evaluation, resume: .free, help: "looking at the tasks on the way"),

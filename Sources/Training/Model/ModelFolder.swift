@@ -7,7 +7,7 @@ import Tokenization
 /// Where an encoder comes from, with what was read of it: its configuration and its tokenizer, not yet its weights.
 struct EncoderSource: Sendable {
     var configuration: BERTConfiguration
-    let tokenizer: WordPieceTokenizer
+    var tokenizer: WordPieceTokenizer
     /// Nil for a new random encoder.
     let folder: String?
 

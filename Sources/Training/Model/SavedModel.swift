@@ -7,7 +7,7 @@ import Tokenization
 /// A trained model as a checkpoint holds it: encoder, all classification heads, and the tokenizer.
 public struct SavedModel: Sendable {
     public let model: ModelShape
-    public let tokenizer: WordPieceTokenizer
+    public private(set) var tokenizer: WordPieceTokenizer
     /// The flat buffer in the layout of `model`.
     public let parameters: FloatBuffer
 
@@ -17,6 +17,8 @@ public struct SavedModel: Sendable {
     /// The key of `config.json` under which the tasks and their labels stand.
     static let tasksKey = "multi_task_heads"
     private static let maxLengthKey = "multi_task_max_length"
+    private static let poolingKey = "multi_task_pooling"
+    private static let truncationKey = "multi_task_truncation"
 
     /// Reads a checkpoint folder. Files are verified against their checksums where the folder has some.
     ///
@@ -28,10 +30,11 @@ public struct SavedModel: Sendable {
         if FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.sumsName)") { _ = try verifyCheckpoint(path) }
         let heads = try Self.heads(of: path)
         let source = try EncoderSource(folder: path)
-        model = ModelShape(source.configuration, tasks: heads.tasks)
+        model = ModelShape(source.configuration, tasks: heads.tasks, pooling: heads.pooling)
         maxLength = min(heads.maxLength ?? 128, source.configuration.maximumLength)
         try source.requireRoom(for: model)
         tokenizer = source.tokenizer
+        tokenizer.truncation = heads.truncation
         parameters = FloatBuffer(count: model.layout.count)
         let weights = try source.weights()
         try model.loadParameters(
@@ -51,10 +54,24 @@ public struct SavedModel: Sendable {
     private struct Heads: Decodable {
         let tasks: [ClassificationTask]
         let maxLength: Int?
+        private let poolingName: String?
+        private let truncationName: String?
+
+        var pooling: Pooling { poolingName.flatMap(Pooling.init) ?? .firstToken }
+        var truncation: Truncation { truncationName.flatMap(Truncation.init) ?? .head }
+
+        /// A key that holds something this program does not know, or nil.
+        var strangeKey: String? {
+            if let poolingName, Pooling(rawValue: poolingName) == nil { return SavedModel.poolingKey }
+            if let truncationName, Truncation(rawValue: truncationName) == nil { return SavedModel.truncationKey }
+            return nil
+        }
 
         enum CodingKeys: String, CodingKey {
             case tasks = "multi_task_heads"
             case maxLength = "multi_task_max_length"
+            case poolingName = "multi_task_pooling"
+            case truncationName = "multi_task_truncation"
         }
     }
 
@@ -65,13 +82,18 @@ public struct SavedModel: Sendable {
         else {
             throw ModelError("\(file) has no key \(tasksKey): this is an encoder, not a checkpoint of a multi-task run")
         }
+        if let key = heads.strangeKey {
+            throw ModelError("\(file): \(key) holds a word that this version does not know")
+        }
         return heads
     }
 
     /// The `config.json` of a checkpoint: the encoder's keys and the tasks with their labels.
-    static func configJSON(_ model: ModelShape, maxLength: Int) throws -> [UInt8] {
+    static func configJSON(_ model: ModelShape, maxLength: Int, truncation: Truncation) throws -> [UInt8] {
         var keys = model.configuration.json
         keys[maxLengthKey] = .number(Double(maxLength))
+        keys[poolingKey] = .string(model.pooling.rawValue)
+        keys[truncationKey] = .string(truncation.rawValue)
         keys[tasksKey] = .array(
             model.tasks.map {
                 .object(["name": .string($0.name), "labels": .array($0.labels.map(JSONValue.string))])

@@ -15,6 +15,11 @@ public struct SingleTaskModel {
         self.checkpoint = checkpoint
         saved = try SavedModel(checkpoint: checkpoint)
         task = try saved.index(ofTask: name)
+        if saved.model.pooling == .mean {
+            throw UsageError(
+                "\(checkpoint) was trained with pooling: mean, which BertForSequenceClassification does not have; use "
+                    + "predict, or read the checkpoint as BertModel and take the mean over the tokens")
+        }
     }
 
     /// Writes weights, configuration with the label names, and the tokenizer.

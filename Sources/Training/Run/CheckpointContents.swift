@@ -27,7 +27,10 @@ struct CheckpointContents: Sendable {
     /// Everything but the tensors.
     func smallFiles() throws -> [(name: String, contents: [UInt8])] {
         [
-            ("config.json", try SavedModel.configJSON(model, maxLength: maxLength)),
+            (
+                "config.json",
+                try SavedModel.configJSON(model, maxLength: maxLength, truncation: source.tokenizer.truncation)
+            ),
             ("trainer_state.json", try state.json),
         ]
             + (try source.tokenizerFiles())

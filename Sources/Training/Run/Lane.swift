@@ -14,12 +14,16 @@ final class Lane: @unchecked Sendable {
     /// Tokens of shards that are run as one batch. Running shards together saves traffic to memory and changes no bit.
     private let tokenBudget: Int
 
+    private let copies: Int
+
     init(
-        _ model: ModelShape, parameters: VectorView, weights: EncoderWeights, gradient: VectorView, tokenBudget: Int
+        _ model: ModelShape, parameters: VectorView, weights: EncoderWeights, gradient: VectorView, tokenBudget: Int,
+        fineTuning: FineTuning = FineTuning()
     ) {
         self.model = model
         self.tokenBudget = tokenBudget
-        pass = ModelPass(model, parameters: parameters, weights: weights)
+        copies = fineTuning.copies
+        pass = ModelPass(model, parameters: parameters, weights: weights, fineTuning: fineTuning)
         self.gradient = GradientBuffer(model, flat: gradient)
     }
 
@@ -48,8 +52,9 @@ final class Lane: @unchecked Sendable {
         depth: Int, _ goesOn: () -> Bool
     ) -> [[Double]]? {
         guard goesOn() else { return nil }
-        if shards.count == 1 || shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
-            return pass.gradient(PackedBatch(shards), weights: weights, dropoutKey: dropoutKey, into: target)
+        if shards.count == 1 || copies * shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
+            return pass.gradient(
+                PackedBatch(shards, copies: copies), weights: weights, dropoutKey: dropoutKey, into: target)
         }
         let middle = shards.startIndex + treeSplit(shards.count)
         guard let left = compute(shards[..<middle], weights, dropoutKey, into: target, depth: depth + 1, goesOn) else {
@@ -66,14 +71,17 @@ final class Lane: @unchecked Sendable {
 
 extension PackedBatch {
     /// The shards as the model takes them.
-    init(_ shards: some Collection<PackedShard>) {
+    ///
+    /// - Parameter copies: of each sequence, one behind the other.
+    init(_ shards: some Collection<PackedShard>, copies: Int = 1) {
         self.init(
             shards: shards.map { shard in
-                let sequences = (0..<shard.sequenceCount).map { index in
-                    Sequence(
+                let sequences = (0..<shard.sequenceCount).flatMap { index in
+                    let sequence = Sequence(
                         ids: shard.tokenIDs[shard.sequenceOffsets[index]..<shard.sequenceOffsets[index + 1]],
                         secondSegmentStart: shard.secondSegmentStarts[index], task: shard.tasks[index],
                         label: shard.labels[index])
+                    return repeatElement(sequence, count: copies)
                 }
                 return (shard.number, sequences)
             })

@@ -20,21 +20,22 @@ final class Replica {
     /// Collective.
     init(
         _ model: ModelShape, _ communicator: any Communicator, threads: Int, exchange kind: ExchangeKind,
-        adamW: AdamW.Settings, precision: ProductPrecision
+        adamW: AdamW.Settings, precision: ProductPrecision, fineTuning: FineTuning = FineTuning()
     ) throws {
         self.model = model
         self.communicator = communicator
         let exchange = try makeExchange(kind, communicator, model, lanes: threads)
         self.exchange = exchange
         optimizer = AdamW(
-            adamW, segments: model.layout.tensors.map(AdamW.Segment.init),
+            adamW,
+            segments: model.layout.tensors.map { AdamW.Segment($0, rate: fineTuning.rate(of: $0, in: model)) },
             owned: exchange.ranges.ranges(of: communicator.rank))
         let weights = EncoderWeights(model, parameters: exchange.parameters, precision)
         self.weights = weights
         lanes = exchange.gradients.map {
             Lane(
                 model, parameters: exchange.parameters, weights: weights, gradient: $0,
-                tokenBudget: Replica.tokenBudget)
+                tokenBudget: Replica.tokenBudget, fineTuning: fineTuning)
         }
     }
 
@@ -115,8 +116,8 @@ final class Replica {
 
 extension AdamW.Segment {
     /// The encoder's tensors are group 0; those of a task's classification head are a group of their own.
-    init(_ tensor: ParameterTensor) {
-        self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0)
+    init(_ tensor: ParameterTensor, rate: Double) {
+        self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0, rate: rate)
     }
 }
 

@@ -1,3 +1,4 @@
+import Kernels
 import MultiTaskBERT
 import Optimization
 import TaskData
@@ -9,6 +10,31 @@ extension RunConfiguration {
         AdamW.Settings(
             weightDecay: optimizer.weightDecay, beta1: optimizer.beta1, beta2: optimizer.beta2,
             epsilon: optimizer.epsilon)
+    }
+
+    /// - Throws: `UsageError` for what does not fit the model or a task.
+    func fineTuning(_ datasets: [TaskDataset], _ model: ModelShape) throws -> FineTuning {
+        let layers = model.configuration.layerCount
+        guard freeze.layers <= layers else {
+            throw UsageError("freeze.layers is \(freeze.layers), but the encoder has only \(layers) layers")
+        }
+        let targets = try zip(tasks, datasets).map { entry, dataset in
+            let labels = dataset.labelNames.count
+            var counts = [Int](repeating: 0, count: labels)
+            for place in 0..<dataset.trainingRows.count {
+                counts[dataset.train.label(ofRow: dataset.trainingRows[place])] += 1
+            }
+            let weights = entry.classWeights?.values(counts) ?? []
+            guard weights.isEmpty || weights.count == labels else {
+                throw UsageError(
+                    "tasks.\(entry.name).class_weights has \(weights.count) numbers, but the task has \(labels) labels")
+            }
+            return LabelTargets(smoothing: regularization.labelSmoothing, classWeights: weights)
+        }
+        return FineTuning(
+            targets: targets, agreement: regularization.rDrop,
+            frozenDepth: freeze.layers > 0 ? freeze.layers : freeze.embeddings ? 0 : -1,
+            layerDecay: optimizer.layerDecay)
     }
 
     func learningRateSchedule(totalSteps: Int) -> LearningRateSchedule {
@@ -142,8 +168,9 @@ extension EncoderSource {
         }
     }
 
-    /// Lays the configuration's dropout over the model's own.
+    /// Lays the configuration's truncation and dropout over the model's own.
     mutating func apply(_ run: RunConfiguration) {
+        tokenizer.truncation = run.batch.truncation == .head ? .head : .headAndTail
         guard let dropout = run.dropout.map({ Float($0) }) else { return }
         (configuration.hiddenDropout, configuration.attentionDropout) = (dropout, dropout)
         configuration.classifierDropout = dropout

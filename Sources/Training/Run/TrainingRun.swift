@@ -129,7 +129,8 @@ public final class TrainingRun {
         self.datasets = datasets
         self.store = store
         model = ModelShape(
-            source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) })
+            source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) },
+            pooling: configuration.pooling == .mean ? .mean : .firstToken)
         let (model, placement) = (model, try RankPlacement(communicator))
         self.placement = placement
         let plan = try communicator.agreeing {
@@ -149,9 +150,10 @@ public final class TrainingRun {
 
         try watch.loading("loading the model", reporter) {}
         try communicator.agreeing { try source.requireRoom(for: model) }
+        let fineTuning = try communicator.agreeing { try configuration.fineTuning(datasets, model) }
         replica = try Replica(
             model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW,
-            precision: precision)
+            precision: precision, fineTuning: fineTuning)
         try loadParameters(reporter)
     }
 
