@@ -2,10 +2,10 @@ import Kernels
 
 /// What fine-tuning does beyond the plain recipe. None of it is part of the trained model.
 public struct FineTuning: Sendable, Equatable {
-    /// By task: what its examples are trained towards.
+    /// By task: what its examples are trained towards, where each has one label.
     public var targets: [LabelTargets]
     /// The weight α of the disagreement between two runs of each example with different dropout; 0 runs each once
-    /// (Liang et al., "R-Drop", NeurIPS 2021).
+    /// (Liang et al., "R-Drop", NeurIPS 2021). It counts for tasks of one label an example.
     public var agreement: Double
     /// Nothing up to this depth is trained (`ParameterTensor.depth`); −1 trains all.
     public var frozenDepth: Int

@@ -69,8 +69,8 @@ public struct ParameterLayout: Sendable, Equatable {
         headRegion = builder.region {
             $0.add("bert.pooler.dense.bias", [hidden])
             for (index, task) in tasks.enumerated() {
-                $0.add("classifiers.\(task.name).weight", [task.labels.count, hidden], task: index)
-                $0.add("classifiers.\(task.name).bias", [task.labels.count], task: index)
+                $0.add("classifiers.\(task.name).weight", [task.outputCount, hidden], task: index)
+                $0.add("classifiers.\(task.name).bias", [task.outputCount], task: index)
             }
         }
         tensors = builder.tensors

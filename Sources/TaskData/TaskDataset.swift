@@ -40,7 +40,8 @@ public struct TaskDescription: Sendable {
 /// A task with its files opened and checked.
 public struct TaskDataset: Sendable {
     public let name: String
-    /// The class names; a label is a place in them, in every split.
+    public let kind: TaskKind
+    /// The class names, to which labels refer in every split; none of numbers.
     public let labelNames: [String]
     public let weight: Double
     public let train: TaskFile
@@ -61,16 +62,26 @@ public struct TaskDataset: Sendable {
         if let limit = description.limit, limit < 1 {
             throw TaskDatasetError(task: name, message: "the limit is \(limit); it must be 1 or more")
         }
+        let kind = description.columns.kind
         let declared = try description.labels.map { try LabelSet($0, task: name) }
+        if kind == .regression, declared != nil {
+            throw TaskDatasetError(task: name, message: "is a regression; it has numbers and no labels")
+        }
+        if kind == .multiLabel, let count = declared?.names.count, count > LabelCode.maximumSetSize {
+            throw TaskDatasetError(
+                task: name,
+                message: "has \(count) labels, more than the \(LabelCode.maximumSetSize) of a multi_label task")
+        }
         func open(_ source: TaskSource, _ labels: LabelSet?) throws -> TaskFile {
             try TaskFile(source, columns: description.columns, labels: labels, onBadRow: description.onBadRow)
         }
         train = try open(description.train, declared)
-        let labels = try LabelSet(train.labelNames, task: name)
+        let labels = kind == .regression ? nil : try LabelSet(train.labelNames, task: name)
         dev = try description.dev.map { try open($0, labels) }
         test = try description.test.map { try open($0, labels) }
         self.name = name
-        labelNames = labels.names
+        self.kind = kind
+        labelNames = labels?.names ?? []
         weight = description.weight
         trainingRows = Self.draw(description.limit, of: train.usableRows, task: name, seed: seed)
     }

@@ -7,6 +7,8 @@ struct FieldSpan {
         case doubledQuotes
         /// Inside a JSON string that holds escapes, already known to be well-formed.
         case jsonEscapes
+        /// A JSON array of strings and integers, already known to be well-formed.
+        case jsonStrings
     }
 
     let start: Int
@@ -43,6 +45,7 @@ struct FieldSpan {
                 index += bytes[index] == UInt8(ascii: "\"") ? 2 : 1
             }
         case .jsonEscapes: JSONEscapes.decode(bytes, into: &output)
+        case .jsonStrings: JSONEscapes.decodeList(bytes, into: &output)
         }
     }
 

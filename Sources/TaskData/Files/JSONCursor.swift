@@ -2,6 +2,10 @@
 enum JSONValue {
     case string(FieldSpan)
     case integer(FieldSpan)
+    /// With a fraction or an exponent.
+    case fraction(FieldSpan)
+    /// An array of nothing but strings and integers.
+    case list(FieldSpan)
     case other(String)
 
     /// What it is, for an error.
@@ -9,6 +13,8 @@ enum JSONValue {
         switch self {
         case .string: "a string"
         case .integer: "an integer"
+        case .fraction: "a number with a fraction or exponent"
+        case .list: "an array"
         case .other(let kind): kind
         }
     }
@@ -49,8 +55,9 @@ struct JSONCursor {
             try readMembers { (_, cursor) throws(RowProblem) in _ = try cursor.readValue(depth: depth + 1) }
             return .other("an object")
         case UInt8(ascii: "["):
-            try readElements(depth: depth + 1)
-            return .other("an array")
+            let first = position
+            guard try readElements(depth: depth + 1) else { return .other("an array") }
+            return .list(try FieldSpan(first..<position, .jsonStrings))
         case UInt8(ascii: "t"): return try readWord("true", kind: "a boolean")
         case UInt8(ascii: "f"): return try readWord("false", kind: "a boolean")
         case UInt8(ascii: "n"): return try readWord("null", kind: "null")
@@ -76,15 +83,21 @@ struct JSONCursor {
         guard take("}") else { throw problem("',' or '}' was expected") }
     }
 
-    private mutating func readElements(depth: Int) throws(RowProblem) {
+    /// - Returns: whether there are only strings and integers.
+    private mutating func readElements(depth: Int) throws(RowProblem) -> Bool {
         position += 1
         skipBlanks()
-        if take("]") { return }
+        if take("]") { return true }
+        var isPlain = true
         repeat {
-            _ = try readValue(depth: depth)
+            switch try readValue(depth: depth) {
+            case .string, .integer: break
+            default: isPlain = false
+            }
             skipBlanks()
         } while take(",")
         guard take("]") else { throw problem("',' or ']' was expected") }
+        return isPlain
     }
 
     private mutating func readString() throws(RowProblem) -> FieldSpan {
@@ -135,7 +148,8 @@ struct JSONCursor {
             if !take("+") { _ = take("-") }
             guard skipDigits() > 0 else { throw problem("digits were expected in the exponent") }
         }
-        return isInteger ? .integer(try FieldSpan(first..<position)) : .other("a number with a fraction or exponent")
+        let span = try FieldSpan(first..<position)
+        return isInteger ? .integer(span) : .fraction(span)
     }
 
     private mutating func readWord(_ word: StaticString, kind: String) throws(RowProblem) -> JSONValue {

@@ -34,6 +34,29 @@ enum JSONEscapes {
         }
     }
 
+    /// Between the elements that `decodeList` appends: the unit separator, which no label holds unescaped.
+    static let listSeparator: UInt8 = 0x1F
+
+    /// Appends the elements of an array of strings and integers, which is well-formed, with separators between them.
+    static func decodeList(_ bytes: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]) {
+        var position = 0
+        while position < bytes.count {
+            switch bytes[position] {
+            case UInt8(ascii: "\""):
+                let start = position + 1
+                position = start
+                while bytes[position] != UInt8(ascii: "\"") {
+                    position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+                }
+                decode(UnsafeBufferPointer(rebasing: bytes[start..<position]), into: &output)
+            case UInt8(ascii: ","): output.append(listSeparator)
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): output.append(bytes[position])
+            default: break
+            }
+            position += 1
+        }
+    }
+
     private static func unicodeScalar(
         _ bytes: UnsafeBufferPointer<UInt8>, at position: inout Int
     ) throws(RowProblem) -> Unicode.Scalar {

@@ -3,10 +3,12 @@ struct JSONLinesScanner: RowScanner {
     private let bytes: UnsafeBufferPointer<UInt8>
     private var lines: LineCursor
     private let wanted: [String]
+    private let kind: TaskKind
 
     init(_ bytes: UnsafeBufferPointer<UInt8>, columns: TaskColumns) {
         self.bytes = bytes
         wanted = columns.all
+        kind = columns.kind
         lines = LineCursor(bytes)
     }
 
@@ -27,11 +29,20 @@ struct JSONLinesScanner: RowScanner {
             let value = try json.readValue()
             guard let column = wanted.firstIndex(of: name) else { return }
             guard spans[column] == nil else { throw RowProblem("the key \"\(name)\" stands twice in the object") }
+            let isLabel = column == wanted.count - 1
             switch value {
             case .string(let span): spans[column] = span
-            case .integer(let span) where column == wanted.count - 1: spans[column] = span
+            case .integer(let span) where isLabel: spans[column] = span
+            case .fraction(let span) where isLabel && kind == .regression: spans[column] = span
+            case .list(let span) where isLabel && kind == .multiLabel: spans[column] = span
             default:
-                let rule = column == wanted.count - 1 ? "a string or an integer" : "a string"
+                let rule =
+                    switch kind {
+                    case _ where !isLabel: "a string"
+                    case .singleLabel: "a string or an integer"
+                    case .multiLabel: "a string or an array of strings"
+                    case .regression: "a number"
+                    }
                 throw RowProblem("the value of \"\(name)\" is \(value.kind), where \(rule) is wanted")
             }
         }

@@ -11,8 +11,8 @@ struct RowIndex {
     private(set) var texts: [FieldSpan] = []
     /// Second texts; empty where an example has only one.
     private(set) var pairs: [FieldSpan] = []
-    /// By row; -1 where the row was left out.
-    private(set) var labels: [Int32] = []
+    /// By row its code; -1 where the row was left out.
+    private(set) var labels: [Int] = []
     private(set) var labelNames: [String] = []
     private(set) var droppedCount = 0
     private(set) var firstDropped: [TaskFileError] = []
@@ -23,18 +23,19 @@ struct RowIndex {
 
     /// Reads all rows of `scanner`, once.
     init(
-        _ scanner: inout some RowScanner, bytes: UnsafeBufferPointer<UInt8>, file: String, isPaired: Bool,
+        _ scanner: inout some RowScanner, bytes: UnsafeBufferPointer<UInt8>, file: String, columns: TaskColumns,
         labels declared: LabelSet?, onBadRow: BadRowPolicy
     ) throws {
-        self.isPaired = isPaired
-        var table = LabelTable(declared: declared)
+        isPaired = columns.text.count == 2
+        var table = LabelTable(declared: declared, kind: columns.kind)
         let isValid = bytes.firstInvalidUTF8() == nil
         var scratch: [UInt8] = []
         while let row = try scanner.next() {
             do throws(RowProblem) {
                 if !isValid { try Self.requireUTF8(bytes, row.bytes) }
                 let spans = try row.fields.get().spans
-                let label = try Self.label(spans[spans.count - 1], bytes, &table, &scratch)
+                let label = try Self.label(
+                    spans[spans.count - 1], bytes, columns.labelSeparator, &table, &scratch)
                 append(spans, label)
             } catch {
                 let problem = TaskFileError(file: file, line: row.line, message: error.message)
@@ -47,7 +48,7 @@ struct RowIndex {
         }
         let sorted = table.sorted()
         labelNames = sorted.names
-        self.labels = self.labels.map { $0 < 0 ? $0 : sorted.places[Int($0)] }
+        self.labels = self.labels.map { $0 < 0 ? $0 : table.final($0, sorted.places) }
     }
 
     var usableRows: RowSelection {
@@ -56,7 +57,7 @@ struct RowIndex {
             : RowSelection(rows: labels.indices.lazy.filter { labels[$0] >= 0 }.map(UInt32.init))
     }
 
-    private mutating func append(_ spans: [FieldSpan], _ label: Int32) {
+    private mutating func append(_ spans: [FieldSpan], _ label: Int) {
         texts.append(spans[0])
         if isPaired { pairs.append(spans[1]) }
         labels.append(label)
@@ -71,12 +72,16 @@ struct RowIndex {
     }
 
     private static func label(
-        _ span: FieldSpan, _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout LabelTable, _ scratch: inout [UInt8]
-    ) throws(RowProblem) -> Int32 {
-        if span.encoding == .plain { return try table.index(of: span.bytes(in: bytes)) }
+        _ span: FieldSpan, _ bytes: UnsafeBufferPointer<UInt8>, _ separator: UInt8, _ table: inout LabelTable,
+        _ scratch: inout [UInt8]
+    ) throws(RowProblem) -> Int {
+        if span.encoding == .plain { return try table.code(of: span.bytes(in: bytes), separator: separator) }
         scratch.removeAll(keepingCapacity: true)
         span.decode(from: bytes, into: &scratch)
-        return try scratch.withUnsafeBufferPointer { (label) throws(RowProblem) in try table.index(of: label) }
+        let separator = span.encoding == .jsonStrings ? JSONEscapes.listSeparator : separator
+        return try scratch.withUnsafeBufferPointer { (label) throws(RowProblem) in
+            try table.code(of: label, separator: separator)
+        }
     }
 
     private static func requireUTF8(_ bytes: UnsafeBufferPointer<UInt8>, _ row: Range<Int>) throws(RowProblem) {

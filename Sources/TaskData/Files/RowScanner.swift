@@ -3,12 +3,21 @@ public struct TaskColumns: Sendable, Equatable {
     /// One column of text, or two for a pair.
     public let text: [String]
     public let label: String
+    /// What the label column holds.
+    public let kind: TaskKind
+    /// What stands between the labels of an example that may have several; an ASCII character.
+    public let labelSeparator: UInt8
 
     /// - Precondition: one or two text columns.
-    public init(text: [String] = ["text"], label: String = "label") {
+    public init(
+        text: [String] = ["text"], label: String = "label", kind: TaskKind = .singleLabel,
+        labelSeparator: UInt8 = UInt8(ascii: ",")
+    ) {
         precondition((1...2).contains(text.count), "an example has one text or a pair")
         self.text = text
         self.label = label
+        self.kind = kind
+        self.labelSeparator = labelSeparator
     }
 
     /// Text columns first, the label last.

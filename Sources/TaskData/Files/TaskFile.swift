@@ -5,7 +5,7 @@
 public struct TaskFile: Sendable {
     /// The path as it was resolved, or the name of a source in memory.
     public let name: String
-    /// The class names: the declared ones, or those found, sorted (by value where all are integers).
+    /// The class names: the declared ones, or those found, sorted (by value where all are integers); none of numbers.
     public let labelNames: [String]
     /// The rows that can be used.
     public let usableRows: RowSelection
@@ -16,7 +16,7 @@ public struct TaskFile: Sendable {
     private let bytes: FileBytes
     private let texts: [FieldSpan]
     private let pairs: [FieldSpan]
-    private let labels: [Int32]
+    private let labels: [Int]
 
     /// The most bytes that a compressed file may hold: 4 GiB.
     public static let maximumDecompressedSize = 4 << 30
@@ -82,8 +82,7 @@ public struct TaskFile: Sendable {
         func index(_ scanner: some RowScanner) throws -> RowIndex {
             var scanner = scanner
             return try RowIndex(
-                &scanner, bytes: bytes, file: name, isPaired: columns.text.count == 2, labels: labels,
-                onBadRow: onBadRow)
+                &scanner, bytes: bytes, file: name, columns: columns, labels: labels, onBadRow: onBadRow)
         }
         do {
             switch format {
@@ -99,10 +98,10 @@ public struct TaskFile: Sendable {
     /// The number of rows, with those left out.
     public var rowCount: Int { labels.count }
 
-    /// The class of a usable row: a place in `labelNames`.
+    /// The label of a usable row: a place in `labelNames`, or a `LabelCode` where a task asks for more or else than a class.
     public func label(ofRow row: Int) -> Int {
         precondition(labels[row] >= 0, "row \(row) of \(name) was left out")
-        return Int(labels[row])
+        return labels[row]
     }
 
     /// Calls `body` with the text of a row and the second text of a pair, in UTF-8; they are valid only inside it.

@@ -10,6 +10,9 @@ extension RunConfiguration {
         public var label = "label"
         /// In the order of the classes. Nil: as found in `train`, sorted.
         public var labels: [String]?
+        public var kind = Kind.singleLabel
+        /// Between the labels of an example, where it may have several.
+        public var labelSeparator = ","
         /// Of the task's loss.
         public var weight = 1.0
         /// Train on so many examples, drawn with the seed. Nil: all.
@@ -30,6 +33,13 @@ extension RunConfiguration {
             case skip
         }
 
+        /// What the task asks of a text.
+        public enum Kind: String, ConfigurationChoice {
+            case singleLabel = "single_label"
+            case multiLabel = "multi_label"
+            case regression
+        }
+
         static let keys: [ConfigurationKey<Self>] = [
             .value(
                 "name", \.name, validName, example: "books", help: "names tensors, log entries and command arguments"),
@@ -43,6 +53,10 @@ extension RunConfiguration {
             .optional(
                 "labels", \.labels, validLabels, unset: "as found in train, sorted", help: "in the order of the classes"
             ),
+            .value("kind", \.kind, help: "one label an example, any number of labels, or a number"),
+            .value(
+                "label_separator", \.labelSeparator, separator,
+                help: "between the labels of a multi_label example; JSON Lines may have arrays instead"),
             .value("weight", \.weight, .above(0), help: "of the task's loss"),
             .optional(
                 "limit", \.limit, .atLeast(1), unset: "all", help: "so many training examples, drawn with the seed"),
@@ -63,6 +77,12 @@ extension RunConfiguration {
                     || scalar == "_" || scalar == "-"
             }
             return isWord && (1...64).contains(name.count) && name != "mean"
+        }
+
+        private static let separator = ConfigurationCheck<String>(text: ", one ASCII character and no letter or digit")
+        {
+            guard let byte = $0.utf8.first, $0.utf8.count == 1 else { return false }
+            return byte < 0x80 && !Character(UnicodeScalar(byte)).isLetter && !Character(UnicodeScalar(byte)).isNumber
         }
 
         private static let validLabels = ConfigurationCheck<[String]>(text: ", two labels or more, no two the same") {

@@ -96,7 +96,10 @@ public struct SavedModel: Sendable {
         keys[truncationKey] = .string(truncation.rawValue)
         keys[tasksKey] = .array(
             model.tasks.map {
-                .object(["name": .string($0.name), "labels": .array($0.labels.map(JSONValue.string))])
+                .object([
+                    "name": .string($0.name), "labels": .array($0.labels.map(JSONValue.string)),
+                    "kind": .string($0.kind.rawValue),
+                ])
             })
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

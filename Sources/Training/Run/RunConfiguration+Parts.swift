@@ -19,6 +19,12 @@ extension RunConfiguration {
             throw UsageError("freeze.layers is \(freeze.layers), but the encoder has only \(layers) layers")
         }
         let targets = try zip(tasks, datasets).map { entry, dataset in
+            guard dataset.kind == .singleLabel else {
+                guard entry.classWeights == nil else {
+                    throw UsageError("tasks.\(entry.name).class_weights is only for tasks of the kind single_label")
+                }
+                return LabelTargets()
+            }
             let labels = dataset.labelNames.count
             var counts = [Int](repeating: 0, count: labels)
             for place in 0..<dataset.trainingRows.count {
@@ -118,6 +124,16 @@ extension Shards {
     }
 }
 
+extension RunConfiguration.TaskEntry {
+    var taskKind: TaskKind {
+        switch kind {
+        case .singleLabel: .singleLabel
+        case .multiLabel: .multiLabel
+        case .regression: .regression
+        }
+    }
+}
+
 extension TaskDescription {
     /// A task as the configuration describes it.
     init(_ entry: RunConfiguration.TaskEntry) throws {
@@ -125,7 +141,8 @@ extension TaskDescription {
             name: entry.name, train: try TaskSource(entry.train), dev: try entry.dev.map { try TaskSource($0) },
             test: try entry.test.map { try TaskSource($0) },
             columns: TaskColumns(
-                text: [entry.text.first] + (entry.text.second.map { [$0] } ?? []), label: entry.label),
+                text: [entry.text.first] + (entry.text.second.map { [$0] } ?? []), label: entry.label,
+                kind: entry.taskKind, labelSeparator: entry.labelSeparator.utf8.first ?? UInt8(ascii: ",")),
             labels: entry.labels, weight: entry.weight, limit: entry.limit,
             onBadRow: entry.badRows == .fail ? .fail : .skip)
     }

@@ -129,7 +129,8 @@ public final class TrainingRun {
         self.datasets = datasets
         self.store = store
         model = ModelShape(
-            source.configuration, tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames) },
+            source.configuration,
+            tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames, kind: $0.kind) },
             pooling: configuration.pooling == .mean ? .mean : .firstToken)
         let (model, placement) = (model, try RankPlacement(communicator))
         self.placement = placement
