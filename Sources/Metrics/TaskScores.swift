@@ -50,10 +50,13 @@ public struct TaskScores: Sendable, Equatable {
 public struct NamedScores: Sendable, Equatable {
     public var name: String
     public var scores: TaskScores
+    /// What the scores follow from; nil where it was not kept.
+    public var confusion: ConfusionCounts?
 
-    public init(name: String, scores: TaskScores) {
+    public init(name: String, scores: TaskScores, confusion: ConfusionCounts? = nil) {
         self.name = name
         self.scores = scores
+        self.confusion = confusion
     }
 }
 

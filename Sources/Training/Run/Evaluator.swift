@@ -108,7 +108,8 @@ struct Evaluator: Sendable {
                     name: tasks[task].name,
                     scores: TaskScores(
                         count: Int(own.total), loss: loss / Double(max(1, own.total)), accuracy: own.accuracy,
-                        macroF1: own.macroF1, macroRecall: own.macroRecall, matthews: own.matthews))
+                        macroF1: own.macroF1, macroRecall: own.macroRecall, matthews: own.matthews),
+                    confusion: own)
             }
         }
     }
