@@ -38,6 +38,11 @@ public struct ConfusionCounts: Sendable, Equatable {
         return sum
     }
 
+    /// The counts row by row: one row for each actual label, one column for each predicted one.
+    public var rows: [[Int64]] {
+        stride(from: 0, to: counts.count, by: labelCount).map { Array(counts[$0..<$0 + labelCount]) }
+    }
+
     /// Gives the flat counts to `body`, which may replace them by sums over ranks.
     public mutating func withUnsafeMutableCounts<Result>(
         _ body: (UnsafeMutableBufferPointer<Int64>) throws -> Result

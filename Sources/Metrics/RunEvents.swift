@@ -13,6 +13,8 @@ public enum RunEvent: Sendable, Equatable {
     case step(Step)
     case skipped(Skipped)
     case evaluation(Evaluation)
+    /// Kept in a file of its own, not logged.
+    case mistakes(Mistakes)
     case checkpoint(Checkpoint)
     case end(End)
 }

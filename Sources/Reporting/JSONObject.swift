@@ -20,6 +20,11 @@ struct JSONObject {
         set(key, literal: "[" + value.map(Self.quoted).joined(separator: ",") + "]")
     }
 
+    mutating func set(_ key: String, _ value: [[Int64]]) {
+        let rows = value.map { "[" + $0.map(String.init).joined(separator: ",") + "]" }
+        set(key, literal: "[" + rows.joined(separator: ",") + "]")
+    }
+
     mutating func set(_ key: String, _ value: [JSONObject]) {
         set(key, literal: "[" + value.map(\.text).joined(separator: ",") + "]")
     }

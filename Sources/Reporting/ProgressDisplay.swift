@@ -64,6 +64,7 @@ public final class ProgressDisplay: RunObserver {
                 show([output.styled("warning:", .warning) + " " + skippedLine(skipped)], in: &state)
             case .evaluation(let evaluation):
                 show(evaluationLines(evaluation), in: &state)
+            case .mistakes: break
             case .checkpoint(let checkpoint):
                 let cost = "\(byteCount(checkpoint.bytes)), \(duration(checkpoint.seconds))"
                 show(["step \(checkpoint.step): saved \(shown(checkpoint.path)) (\(cost))"], in: &state)

@@ -5,7 +5,7 @@ extension RunEvent {
     public var jsonLine: String? {
         var object = JSONObject()
         switch self {
-        case .phase, .warning: return nil
+        case .phase, .warning, .mistakes: return nil
         case .start(let start): start.write(to: &object)
         case .resume(let resume):
             object.set("event", "resume")
@@ -109,6 +109,7 @@ extension RunEvent.Evaluation {
                 object.set(task.name) { object in
                     object.set("count", task.scores.count)
                     for name in ScoreName.allCases { object.set(name.rawValue, task.scores[name]) }
+                    if let confusion = task.confusion { object.set("confusion", confusion.rows) }
                 }
             }
         }
@@ -135,5 +136,37 @@ extension RunEvent.End {
         }
         object.set("skipped_steps", skippedSteps)
         object.set("checkpoint", checkpoint)
+    }
+}
+
+extension RunEvent.Mistakes {
+    /// The contents of `mistakes.json`: one line, with the tasks and their examples in order.
+    public var json: String {
+        var object = JSONObject()
+        object.set("step", step)
+        object.set("split", split)
+        object.set("tasks") { object in
+            for task in tasks {
+                object.set(task.name) { object in
+                    object.set("count", task.count)
+                    object.set("wrong", task.wrongCount)
+                    object.set("examples", task.examples.map(\.jsonObject))
+                }
+            }
+        }
+        return object.text
+    }
+}
+
+extension RunEvent.Mistakes.Example {
+    fileprivate var jsonObject: JSONObject {
+        var object = JSONObject()
+        object.set("row", row)
+        object.set("actual", actual)
+        object.set("predicted", predicted)
+        object.set("probability", probability)
+        object.set("loss", loss)
+        object.set("texts", texts)
+        return object
     }
 }

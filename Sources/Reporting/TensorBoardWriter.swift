@@ -57,7 +57,7 @@ public final class TensorBoardWriter: RunObserver {
                 rows.map { ("\(evaluation.split)_\(score.rawValue)/\($0.name)", $0.scores[score]) }
             }
             write(.scalars(scalars, time: time(), step: evaluation.step))
-        case .phase, .warning, .start, .skipped, .checkpoint, .end:
+        case .phase, .warning, .start, .skipped, .mistakes, .checkpoint, .end:
             break
         }
     }

@@ -30,10 +30,11 @@ struct Evaluator: Sendable {
     /// Collective.
     ///
     /// - Parameter goesOn: asked before each chunk, on any thread.
-    /// - Returns: the scores of the tasks that have the split, on every rank; nil where `goesOn` said no on any.
+    /// - Returns: the scores of the tasks that have the split, on every rank, and the mistakes in this rank's own chunks; nil
+    ///   where `goesOn` said no on any.
     func scores(
         _ passes: [ModelPass], _ communicator: any Communicator, goesOn: @escaping @Sendable () -> Bool
-    ) throws -> [NamedScores]? {
+    ) throws -> (scores: [NamedScores], mistakes: WorstMistakes)? {
         let loader = EvaluationLoader(
             files: files, encoder: tokenizer, maxLength: maxLength,
             chunks: plan.chunks(ofRank: communicator.rank, of: communicator.size), depth: 2 * passes.count + 2)
@@ -61,28 +62,34 @@ struct Evaluator: Sendable {
         if stops.contains(true) { return nil }
         var total = sums.withLock { $0 }
         try total.addUp(communicator)
-        return total.scores(files)
+        return (total.scores(files), total.mistakes)
     }
 
-    /// What is added up: for each chunk its loss, for each task its confusion counts.
+    /// What is added up: for each chunk its loss, for each task its confusion counts. Mistakes stay with the rank.
     private struct Sums: Sendable {
         private let chunks: [EvaluationChunk]
         private let tasks: [ClassificationTask]
         private var losses: [Double]
         private var counts: [ConfusionCounts]
+        private(set) var mistakes: WorstMistakes
 
         init(_ plan: EvaluationPlan, _ tasks: [ClassificationTask]) {
             chunks = plan.chunks
             self.tasks = tasks
             losses = Array(repeating: 0, count: plan.chunks.count)
             counts = tasks.map { ConfusionCounts(labelCount: $0.labels.count) }
+            mistakes = WorstMistakes(taskCount: tasks.count)
         }
 
         mutating func add(_ chunk: PackedShard, _ logits: [[Float]]) {
             for (index, row) in logits.enumerated() {
-                let (task, label) = (chunk.tasks[index], chunk.labels[index])
-                counts[task].add(actual: label, predicted: indexOfLargest(row))
-                losses[chunk.number] += crossEntropy(row.map(Double.init), label: label)
+                let (task, label, predicted) = (chunk.tasks[index], chunk.labels[index], indexOfLargest(row))
+                let scores = row.map(Double.init)
+                let loss = crossEntropy(scores, label: label)
+                counts[task].add(actual: label, predicted: predicted)
+                losses[chunk.number] += loss
+                mistakes.add(
+                    task: task, row: chunk.rows[index], actual: label, predicted: predicted, loss: loss, scores: scores)
             }
         }
 

@@ -128,7 +128,7 @@ extension TrainingRun {
     /// Collective: scores the split that decides. - Returns: whether it is the best so far; nil where a stop cut it short.
     private func evaluate(_ reporter: RootReporter) throws -> Bool? {
         let began = Date()
-        guard let scores = try scores(configuration.evaluation.split, reporter) else { return nil }
+        guard let (scores, mistakes) = try scores(configuration.evaluation.split, reporter) else { return nil }
         guard !scores.isEmpty else { return false }
         let criterion = configuration.evaluation.best
         let score = criterion.value(in: scores)
@@ -140,6 +140,9 @@ extension TrainingRun {
                     step: state.step, split: configuration.evaluation.split.rawValue, tasks: scores,
                     criterion: criterion.description, score: score, isBest: isBetter,
                     seconds: Date().timeIntervalSince(began))))
+        if state.step == totalSteps, !scoresTestFiles {
+            try report(mistakes, scores, configuration.evaluation.split, reporter)
+        }
         return isBetter
     }
 
@@ -147,17 +150,34 @@ extension TrainingRun {
     private func reportTestScores(_ reporter: RootReporter) throws {
         guard scoresTestFiles else { return }
         let began = Date()
-        guard let scores = try scores(.test, reporter) else { return }
+        guard let (scores, mistakes) = try scores(.test, reporter) else { return }
         let criterion = configuration.evaluation.best
         reporter.record(
             .evaluation(
                 .init(
                     step: state.step, split: "test", tasks: scores, criterion: criterion.description,
                     score: criterion.value(in: scores), isBest: false, seconds: Date().timeIntervalSince(began))))
+        try report(mistakes, scores, .test, reporter)
+    }
+
+    /// Collective: tells the worst mistakes of the final scoring; their texts are looked up on rank 0.
+    private func report(
+        _ mistakes: WorstMistakes, _ scores: [NamedScores], _ split: RunConfiguration.Evaluation.Split,
+        _ reporter: RootReporter
+    ) throws {
+        let all = try mistakes.gathered(communicator)
+        guard isRoot else { return }
+        let files = datasets.map { split == .dev ? $0.dev : $0.test }
+        reporter.record(
+            .mistakes(
+                all.event(
+                    step: state.step, split: split.rawValue, scores: scores, tasks: model.tasks, files: files)))
     }
 
     /// Collective. - Returns: nil where a stop cut it short.
-    private func scores(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> [NamedScores]? {
+    private func scores(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws
+        -> (scores: [NamedScores], mistakes: WorstMistakes)?
+    {
         reporter.phase("scoring the \(split.rawValue) files")
         try watch.enter(.evaluation, step: state.step)
         let scores = try evaluator(split).scores(replica.lanes.map(\.pass), communicator, goesOn: watch.goesOn)
