@@ -1,48 +1,49 @@
-/// What an evaluation says about one task.
+/// What an evaluation says about one task. Which scores there are depends on what the task asks for.
 public struct TaskScores: Sendable, Equatable {
     /// Examples evaluated.
     public var count: Int
-    /// Mean cross-entropy over the examples, in nats.
-    public var loss: Double
-    public var accuracy: Double
-    /// The unweighted mean of the classes' F1.
-    public var macroF1: Double
-    /// The unweighted mean of the classes' recall, also called balanced accuracy.
-    public var macroRecall: Double
-    /// The Matthews correlation coefficient, from -1 to 1.
-    public var matthews: Double
+    private var values: [ScoreName: Double]
 
+    public init(count: Int, _ values: [ScoreName: Double]) {
+        self.count = count
+        self.values = values
+    }
+
+    /// The scores of a task with one label an example.
+    ///
+    /// - Parameter loss: the mean cross-entropy over the examples, in nats.
     public init(
         count: Int, loss: Double, accuracy: Double, macroF1: Double, macroRecall: Double, matthews: Double
     ) {
-        self.count = count
-        self.loss = loss
-        self.accuracy = accuracy
-        self.macroF1 = macroF1
-        self.macroRecall = macroRecall
-        self.matthews = matthews
+        self.init(
+            count: count,
+            [
+                .loss: loss, .accuracy: accuracy, .macroF1: macroF1, .macroRecall: macroRecall, .matthews: matthews,
+            ])
     }
 
-    /// One of the scores.
-    public subscript(score: ScoreName) -> Double {
-        switch score {
-        case .loss: loss
-        case .accuracy: accuracy
-        case .macroF1: macroF1
-        case .macroRecall: macroRecall
-        case .matthews: matthews
-        }
-    }
+    /// One of the scores; not a number where the task has no such score.
+    public subscript(score: ScoreName) -> Double { values[score] ?? .nan }
 
-    /// The mean over tasks, every task counting the same; `count` is the sum. Nil without tasks.
+    /// Whether the task has the score.
+    public func has(_ score: ScoreName) -> Bool { values[score] != nil }
+
+    /// The scores there are.
+    public var names: [ScoreName] { ScoreName.allCases.filter(has) }
+
+    /// The mean over the examples.
+    public var loss: Double { self[.loss] }
+    public var accuracy: Double { self[.accuracy] }
+
+    /// For each score the mean over the tasks that have it, every task counting the same; `count` is the sum. Nil without tasks.
     public static func mean(of tasks: [TaskScores]) -> TaskScores? {
         guard !tasks.isEmpty else { return nil }
-        func mean(_ score: ScoreName) -> Double {
-            tasks.reduce(0) { $0 + $1[score] } / Double(tasks.count)
+        var means: [ScoreName: Double] = [:]
+        for score in ScoreName.allCases {
+            let own = tasks.filter { $0.has(score) }
+            if !own.isEmpty { means[score] = own.reduce(0) { $0 + $1[score] } / Double(own.count) }
         }
-        return TaskScores(
-            count: tasks.reduce(0) { $0 + $1.count }, loss: mean(.loss), accuracy: mean(.accuracy),
-            macroF1: mean(.macroF1), macroRecall: mean(.macroRecall), matthews: mean(.matthews))
+        return TaskScores(count: tasks.reduce(0) { $0 + $1.count }, means)
     }
 }
 
@@ -50,7 +51,7 @@ public struct TaskScores: Sendable, Equatable {
 public struct NamedScores: Sendable, Equatable {
     public var name: String
     public var scores: TaskScores
-    /// What the scores follow from; nil where it was not kept.
+    /// The counts that the scores follow from; nil where nobody kept them, and for tasks without one label an example.
     public var confusion: ConfusionCounts?
 
     public init(name: String, scores: TaskScores, confusion: ConfusionCounts? = nil) {
@@ -61,13 +62,35 @@ public struct NamedScores: Sendable, Equatable {
 }
 
 /// The scores by the names that configurations and logs use.
-public enum ScoreName: String, Sendable, CaseIterable {
+public enum ScoreName: String, Sendable, CaseIterable, Codable {
+    /// Cross-entropy in nats, or the squared error of a number.
     case loss
+    /// The part of the examples that is all right.
     case accuracy
+    /// F1 over all decisions of a multi-label task together.
+    case microF1 = "micro_f1"
+    /// The unweighted mean of the classes' F1.
     case macroF1 = "macro_f1"
+    /// The unweighted mean of the classes' recall, also called balanced accuracy.
     case macroRecall = "macro_recall"
+    /// The Matthews correlation coefficient, from -1 to 1.
     case matthews
+    /// The correlation of predicted numbers with the right ones, and of their ranks.
+    case pearson, spearman
 
     /// Whether a greater value is the better one.
     public var isHigherBetter: Bool { self != .loss }
+
+    /// The name in a table.
+    public var title: String {
+        switch self {
+        case .loss, .accuracy: rawValue
+        case .microF1: "micro F1"
+        case .macroF1: "macro F1"
+        case .macroRecall: "macro recall"
+        case .matthews: "Matthews"
+        case .pearson: "Pearson"
+        case .spearman: "Spearman"
+        }
+    }
 }

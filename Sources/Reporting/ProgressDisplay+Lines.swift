@@ -55,14 +55,15 @@ extension ProgressDisplay {
     }
 
     func evaluationLines(_ evaluation: RunEvent.Evaluation) -> [String] {
-        var rows = [["task", "count", "loss", "accuracy", "macro F1", "macro recall", "Matthews"]]
         var scores = evaluation.tasks
+        let names = ScoreName.allCases.filter { name in scores.contains { $0.scores.has(name) } }
+        var rows = [["task", "count"] + names.map(\.title)]
         if scores.count > 1, let mean = TaskScores.mean(of: scores.map(\.scores)) {
             scores.append(NamedScores(name: "mean", scores: mean))
         }
         rows += scores.map { row in
             [printable(row.name), grouped(row.scores.count)]
-                + [.loss, .accuracy, .macroF1, .macroRecall, .matthews].map { fixed(row.scores[$0], 4) }
+                + names.map { row.scores.has($0) ? fixed(row.scores[$0], 4) : "" }
         }
         let best = evaluation.isBest ? ", " + styled("the best so far", .good) : ""
         let verdict = "\(evaluation.criterion) \(fixed(evaluation.score, 4))\(best)"

@@ -108,7 +108,7 @@ extension RunEvent.Evaluation {
             for task in tasks {
                 object.set(task.name) { object in
                     object.set("count", task.scores.count)
-                    for name in ScoreName.allCases { object.set(name.rawValue, task.scores[name]) }
+                    for name in task.scores.names { object.set(name.rawValue, task.scores[name]) }
                     if let confusion = task.confusion { object.set("confusion", confusion.rows) }
                 }
             }

@@ -54,7 +54,9 @@ public final class TensorBoardWriter: RunObserver {
                 rows.append(NamedScores(name: "mean", scores: mean))
             }
             let scalars = ScoreName.allCases.flatMap { score in
-                rows.map { ("\(evaluation.split)_\(score.rawValue)/\($0.name)", $0.scores[score]) }
+                rows.filter { $0.scores.has(score) }.map {
+                    ("\(evaluation.split)_\(score.rawValue)/\($0.name)", $0.scores[score])
+                }
             }
             write(.scalars(scalars, time: time(), step: evaluation.step))
         case .phase, .warning, .start, .skipped, .mistakes, .checkpoint, .end:

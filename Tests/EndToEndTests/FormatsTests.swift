@@ -85,8 +85,13 @@ extension EndToEnd {
             for evaluation in try project.log("run", "evaluation") {
                 for (task, count) in try #require(counts[evaluation["split"] as? String ?? ""]) {
                     let scores = evaluation.object("tasks").object(task)
-                    #expect(scores.names == ["accuracy", "count", "loss", "macro_f1", "macro_recall", "matthews"])
+                    #expect(
+                        scores.names == [
+                            "accuracy", "confusion", "count", "loss", "macro_f1", "macro_recall", "matthews",
+                        ])
                     #expect(scores["count"] as? Int == count)
+                    let confusion = scores["confusion"] as? [[Int]] ?? []
+                    #expect(confusion.joined().reduce(0, +) == count)
                 }
             }
             let evaluated = try project.log("run", "evaluation").map { "\($0["split"] ?? "") \($0["step"] ?? "")" }

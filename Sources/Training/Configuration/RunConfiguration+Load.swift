@@ -72,6 +72,10 @@ extension RunConfiguration {
         self.init()
         reader.readSection(tree, "", into: &self)
         output = PathResolver.absolute(output, in: paths.currentDirectory)
+        // Accuracy is nothing to go by where every task asks for a number.
+        if tree["evaluation"]?["best"] == nil, !tasks.isEmpty, tasks.allSatisfy({ $0.kind == .regression }) {
+            evaluation.best = Criterion(task: nil, score: .loss)
+        }
         checkTogether(tree, &reader, checkingFiles: checkingFiles)
         problems =
             reader.problems.enumerated().sorted {
@@ -100,6 +104,13 @@ extension RunConfiguration {
                     item["class_weights"]?.origin ?? item.origin,
                     "tasks.\(task.name).class_weights has \(weights.count) numbers for \(labels.count) labels")
             }
+            if task.kind == .regression, let labels = item["labels"], !labels.isNull {
+                reader.report(labels.origin, "tasks.\(task.name).labels are given, but a regression has numbers only")
+            }
+            if task.kind != .singleLabel, let weights = item["class_weights"], !weights.isNull {
+                reader.report(
+                    weights.origin, "tasks.\(task.name).class_weights are only for tasks of the kind single_label")
+            }
             guard checkingFiles else { continue }
             for (key, location) in [("train", task.train), ("dev", task.dev), ("test", task.test)] {
                 guard case .file(let path) = location, !path.isEmpty else { continue }
@@ -115,11 +126,23 @@ extension RunConfiguration {
     private func checkCriterion(
         _ items: [SettingNode], _ reader: inout ConfigurationReader, _ origin: SettingNode.Origin
     ) {
-        guard let name = evaluation.best.task, !items.isEmpty else { return }
+        guard !items.isEmpty else { return }
         let key = "evaluation.best is \(evaluation.best)"
+        let score = evaluation.best.score
+        guard let name = evaluation.best.task else {
+            if !tasks.contains(where: { $0.kind.scores.contains(score) }) {
+                reader.report(origin, "\(key), but no task has that score")
+            }
+            return
+        }
         guard let task = tasks.first(where: { $0.name == name }) else {
             let nearest = nearestName(to: name, among: tasks.map(\.name) + ["mean"]) ?? "mean"
             reader.report(origin, "\(key), but there is no task \(name); the nearest is \(nearest)")
+            return
+        }
+        guard task.kind.scores.contains(score) else {
+            let names = orList(task.kind.scores.map(\.rawValue))
+            reader.report(origin, "\(key), but the scores of task \(name), a \(task.kind.rawValue), are \(names)")
             return
         }
         if (evaluation.split == .dev ? task.dev : task.test) == nil {

@@ -1,3 +1,5 @@
+import Metrics
+
 extension RunConfiguration {
     /// A task: where its examples are, what their columns are called, and what it weighs.
     public struct TaskEntry: Sendable, Equatable, ConfigurationSection {
@@ -38,6 +40,15 @@ extension RunConfiguration {
             case singleLabel = "single_label"
             case multiLabel = "multi_label"
             case regression
+
+            /// What such a task is scored by.
+            var scores: [ScoreName] {
+                switch self {
+                case .singleLabel: [.loss, .accuracy, .macroF1, .macroRecall, .matthews]
+                case .multiLabel: [.loss, .accuracy, .microF1, .macroF1]
+                case .regression: [.loss, .pearson, .spearman]
+                }
+            }
         }
 
         static let keys: [ConfigurationKey<Self>] = [

@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import LinearAlgebra
 import MultiTaskBERT
+import TaskData
 
 /// One task of a checkpoint as a model of its own, which `BertForSequenceClassification.from_pretrained` and
 /// `pipeline("text-classification")` read.
@@ -57,10 +58,15 @@ public struct SingleTaskModel {
     }
 
     private func configJSON() throws -> [UInt8] {
-        let labels = saved.model.tasks[task].labels
+        let task = saved.model.tasks[task]
+        let labels = task.kind == .regression ? ["LABEL_0"] : task.labels
         var keys = saved.model.configuration.json
         keys["architectures"] = .array([.string("BertForSequenceClassification")])
-        keys["problem_type"] = .string("single_label_classification")
+        let problems: [TaskKind: String] = [
+            .singleLabel: "single_label_classification", .multiLabel: "multi_label_classification",
+            .regression: "regression",
+        ]
+        keys["problem_type"] = problems[task.kind].map(JSONValue.string)
         keys["id2label"] = .object(
             Dictionary(uniqueKeysWithValues: labels.enumerated().map { ("\($0.offset)", .string($0.element)) }))
         keys["label2id"] = .object(

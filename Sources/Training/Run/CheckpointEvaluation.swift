@@ -86,10 +86,15 @@ public struct CheckpointEvaluation {
         of task: ClassificationTask, _ split: RunConfiguration.Evaluation.Split, _ configuration: RunConfiguration
     ) throws -> TaskFile? {
         guard let entry = configuration.tasks.first(where: { $0.name == task.name }) else { return nil }
+        guard entry.taskKind == task.kind else {
+            throw UsageError(
+                "tasks.\(task.name).kind is \(entry.taskKind.rawValue), but the checkpoint's is \(task.kind.rawValue)")
+        }
         let description = try TaskDescription(entry)
         guard let source = split == .dev ? description.dev : description.test else { return nil }
         return try TaskFile(
-            source, columns: description.columns, labels: try LabelSet(task.labels, task: task.name),
+            source, columns: description.columns,
+            labels: task.kind == .regression ? nil : try LabelSet(task.labels, task: task.name),
             onBadRow: description.onBadRow)
     }
 }

@@ -1,5 +1,4 @@
 import Dispatch
-import Kernels
 import LinearAlgebra
 import MPI
 import Metrics
@@ -38,7 +37,7 @@ struct Evaluator: Sendable {
         let loader = EvaluationLoader(
             files: files, encoder: tokenizer, maxLength: maxLength,
             chunks: plan.chunks(ofRank: communicator.rank, of: communicator.size), depth: 2 * passes.count + 2)
-        let sums = Mutex(Sums(plan, tasks))
+        let sums = Mutex(Sums(plan, tasks, files))
         let failures = Mutex<[any Error]>([])
         let wasStopped = Atomic(false)
         let threads = passes.map(Unshared.init)
@@ -65,58 +64,52 @@ struct Evaluator: Sendable {
         return (total.scores(files), total.mistakes)
     }
 
-    /// What is added up: for each chunk its loss, for each task its confusion counts. Mistakes stay with the rank.
+    /// What is added up: for each chunk its loss, for each task its tally. Mistakes stay with the rank.
     private struct Sums: Sendable {
         private let chunks: [EvaluationChunk]
         private let tasks: [ClassificationTask]
         private var losses: [Double]
-        private var counts: [ConfusionCounts]
+        private var tallies: [TaskTally]
         private(set) var mistakes: WorstMistakes
 
-        init(_ plan: EvaluationPlan, _ tasks: [ClassificationTask]) {
+        init(_ plan: EvaluationPlan, _ tasks: [ClassificationTask], _ files: [TaskFile?]) {
             chunks = plan.chunks
             self.tasks = tasks
             losses = Array(repeating: 0, count: plan.chunks.count)
-            counts = tasks.map { ConfusionCounts(labelCount: $0.labels.count) }
+            tallies = zip(tasks, files).map { TaskTally($0, count: $1?.usableRows.count ?? 0) }
             mistakes = WorstMistakes(taskCount: tasks.count)
         }
 
         mutating func add(_ chunk: PackedShard, _ logits: [[Float]]) {
             for (index, row) in logits.enumerated() {
-                let (task, label, predicted) = (chunk.tasks[index], chunk.labels[index], indexOfLargest(row))
-                let scores = row.map(Double.init)
-                let loss = crossEntropy(scores, label: label)
-                counts[task].add(actual: label, predicted: predicted)
-                losses[chunk.number] += loss
-                mistakes.add(
-                    task: task, row: chunk.rows[index], actual: label, predicted: predicted, loss: loss, scores: scores)
+                let (task, label) = (chunk.tasks[index], chunk.labels[index])
+                let place = chunks[chunk.number].positions.lowerBound + index
+                let outcome = tallies[task].add(row, label: label, place: place)
+                losses[chunk.number] += outcome.loss
+                mistakes.add(task: task, row: chunk.rows[index], actual: label, outcome)
             }
         }
 
         /// A chunk's loss is zero on all ranks but one, so that adding the bits as integers gathers them.
         mutating func addUp(_ communicator: any Communicator) throws {
-            var numbers = losses.map { Int64(bitPattern: $0.bitPattern) } + counts.flatMap(\.counts)
+            var numbers = losses.map { Int64(bitPattern: $0.bitPattern) } + tallies.flatMap(\.integers)
             try numbers.withUnsafeMutableBufferPointer { try communicator.sum($0) }
             losses = numbers.prefix(losses.count).map { Double(bitPattern: UInt64(bitPattern: $0)) }
             var rest = numbers.dropFirst(losses.count)
-            counts = tasks.map { task in
-                let size = task.labels.count * task.labels.count
-                defer { rest = rest.dropFirst(size) }
-                return ConfusionCounts(labelCount: task.labels.count, counts: Array(rest.prefix(size)))
+            for task in tallies.indices {
+                let size = tallies[task].integers.count
+                tallies[task].integers = Array(rest.prefix(size))
+                rest = rest.dropFirst(size)
             }
         }
 
         func scores(_ files: [TaskFile?]) -> [NamedScores] {
             tasks.indices.compactMap { task in
-                guard files[task] != nil else { return nil }
-                let own = counts[task]
+                guard let file = files[task] else { return nil }
                 let loss = chunks.indices.filter { chunks[$0].task == task }.reduce(0) { $0 + losses[$1] }
                 return NamedScores(
-                    name: tasks[task].name,
-                    scores: TaskScores(
-                        count: Int(own.total), loss: loss / Double(max(1, own.total)), accuracy: own.accuracy,
-                        macroF1: own.macroF1, macroRecall: own.macroRecall, matthews: own.matthews),
-                    confusion: own)
+                    name: tasks[task].name, scores: tallies[task].scores(loss: loss, file),
+                    confusion: tallies[task].confusion)
             }
         }
     }
@@ -125,9 +118,4 @@ struct Evaluator: Sendable {
 /// Hands a value to one thread at a time.
 struct Unshared<Value>: @unchecked Sendable {
     let value: Value
-}
-
-/// The first of the largest elements.
-func indexOfLargest(_ values: [Float]) -> Int {
-    values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
 }

@@ -5,19 +5,26 @@ import Tokenization
 
 /// Labels texts with one classification head of a checkpoint.
 public struct Predictor {
-    /// A text's label and every label's probability.
-    public struct Answer: Sendable, Equatable {
-        public let label: String
-        /// In the order of the head's outputs.
-        public let scores: [(label: String, probability: Double)]
+    /// What the model says of a text.
+    public enum Answer: Sendable {
+        /// The label, and every label's probability, in the order of the head's outputs.
+        case label(String, scores: [(label: String, probability: Double)])
+        /// The labels of more than even chance, and the probability of each label.
+        case labels([String], scores: [(label: String, probability: Double)])
+        case value(Double)
 
-        /// `{"label":…,"scores":{…}}`.
+        /// `{"label":…,"scores":{…}}`, `{"labels":[…],"scores":{…}}` or `{"value":…}`.
         public var json: String {
-            let list = scores.map { "\(quoted($0.label)):\($0.probability)" }.joined(separator: ",")
-            return "{\"label\":\(quoted(label)),\"scores\":{\(list)}}"
+            func object(_ scores: [(label: String, probability: Double)]) -> String {
+                "{" + scores.map { "\(quoted($0.label)):\($0.probability)" }.joined(separator: ",") + "}"
+            }
+            return switch self {
+            case .label(let label, let scores): "{\"label\":\(quoted(label)),\"scores\":\(object(scores))}"
+            case .labels(let labels, let scores):
+                "{\"labels\":[\(labels.map(quoted).joined(separator: ","))],\"scores\":\(object(scores))}"
+            case .value(let value): "{\"value\":\(value)}"
+            }
         }
-
-        public static func == (left: Answer, right: Answer) -> Bool { left.json == right.json }
     }
 
     private let saved: SavedModel
@@ -54,12 +61,22 @@ public struct Predictor {
             return PackedBatch.Sequence(
                 ids: text.ids[...], secondSegmentStart: text.secondSegmentStart, task: task, label: 0)
         }
-        let names = saved.model.tasks[task].labels
         // Each text is a shard of its own, so that an answer does not depend on the texts around it.
         let batch = PackedBatch(shards: sequences.enumerated().map { ($0.offset, [$0.element]) })
-        return pass.logits(batch).map { logits in
-            let probabilities = softmax(logits.map(Double.init))
-            return Answer(label: names[indexOfLargest(logits)], scores: Array(zip(names, probabilities)))
+        return pass.logits(batch).map(answer)
+    }
+
+    private func answer(_ logits: [Float]) -> Answer {
+        let names = saved.model.tasks[task].labels
+        let scores = logits.map(Double.init)
+        switch saved.model.tasks[task].kind {
+        case .singleLabel:
+            return .label(names[indexOfLargest(logits)], scores: Array(zip(names, softmax(scores))))
+        case .multiLabel:
+            let probabilities = scores.map(sigmoid)
+            let chosen = zip(names, scores).filter { $0.1 > 0 }.map(\.0)
+            return .labels(chosen, scores: Array(zip(names, probabilities)))
+        case .regression: return .value(scores[0])
         }
     }
 }

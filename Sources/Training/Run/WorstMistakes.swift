@@ -1,4 +1,3 @@
-import Kernels
 import MPI
 import Metrics
 import MultiTaskBERT
@@ -28,18 +27,22 @@ struct WorstMistakes: Sendable {
 
     /// [tasks]: the worst first.
     private var worst: [[Mistake]]
+    /// [tasks]: wrong ones in all.
+    private var wrongCounts: [Int64]
 
     init(taskCount: Int) {
         worst = Array(repeating: [], count: taskCount)
+        wrongCounts = Array(repeating: 0, count: taskCount)
     }
 
-    /// Takes in an example; one that was classified rightly is passed over.
-    mutating func add(task: Int, row: Int, actual: Int, predicted: Int, loss: Double, scores: [Double]) {
-        guard actual != predicted else { return }
+    /// Takes in an example; one that was predicted rightly is passed over.
+    mutating func add(task: Int, row: Int, actual: Int, _ outcome: TaskTally.Outcome) {
+        guard actual != outcome.predicted else { return }
+        wrongCounts[task] += 1
         add(
             Mistake(
-                task: task, row: row, actual: actual, predicted: predicted, loss: loss,
-                probability: softmax(scores)[predicted]))
+                task: task, row: row, actual: actual, predicted: outcome.predicted, loss: outcome.loss,
+                probability: outcome.probability))
     }
 
     private mutating func add(_ mistake: Mistake) {
@@ -54,6 +57,8 @@ struct WorstMistakes: Sendable {
     func gathered(_ communicator: any Communicator) throws -> WorstMistakes {
         let bytes = worst.joined().map { $0 }.withUnsafeBytes { Array($0) }
         var all = WorstMistakes(taskCount: worst.count)
+        all.wrongCounts = wrongCounts
+        try all.wrongCounts.withUnsafeMutableBufferPointer { try communicator.sum($0) }
         for part in try communicator.allGatherVariable(bytes) {
             part.withUnsafeBytes { bytes in
                 for offset in stride(from: 0, to: bytes.count, by: MemoryLayout<Mistake>.stride) {
@@ -79,15 +84,15 @@ struct WorstMistakes: Sendable {
             }
             let examples = worst[task].map { mistake in
                 RunEvent.Mistakes.Example(
-                    row: mistake.row, actual: tasks[task].labels[mistake.actual],
-                    predicted: tasks[task].labels[mistake.predicted], probability: mistake.probability,
+                    row: mistake.row, actual: tasks[task].text(of: mistake.actual),
+                    predicted: tasks[task].text(of: mistake.predicted), probability: mistake.probability,
                     loss: mistake.loss,
                     texts: file.withText(ofRow: mistake.row, scratch: &scratch) { first, second in
                         [Self.beginning(of: first)] + (second.map { [Self.beginning(of: $0)] } ?? [])
                     })
             }
-            let wrongCount = own.confusion.map { Int($0.total - $0.correct) } ?? examples.count
-            return .init(name: own.name, count: own.scores.count, wrongCount: wrongCount, examples: examples)
+            return .init(
+                name: own.name, count: own.scores.count, wrongCount: Int(wrongCounts[task]), examples: examples)
         }
         return RunEvent.Mistakes(step: step, split: split, tasks: lists)
     }
