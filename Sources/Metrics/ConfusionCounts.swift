@@ -1,7 +1,7 @@
 /// How often each actual label was predicted as each label: all that the scores of a classifier need.
 ///
 /// Counts are integers, so those of parts of an evaluation set may be added in any order and on any number of ranks.
-public struct ConfusionCounts: Sendable, Equatable {
+public struct ConfusionCounts: Sendable, Equatable, Codable {
     public let labelCount: Int
     /// [labelCount, labelCount], row-major: the row is the actual label, the column the predicted one.
     public private(set) var counts: [Int64]

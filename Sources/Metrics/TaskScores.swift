@@ -47,6 +47,33 @@ public struct TaskScores: Sendable, Equatable {
     }
 }
 
+/// In JSON the count and the scores are members of one object, as in `metrics.jsonl`.
+extension TaskScores: Codable {
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(_ text: String) { stringValue = text }
+        init?(stringValue: String) { self.init(stringValue) }
+        init?(intValue: Int) { nil }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let keys = try decoder.container(keyedBy: Key.self)
+        count = try keys.decode(Int.self, forKey: Key("count"))
+        values = [:]
+        for score in ScoreName.allCases {
+            values[score] = try keys.decodeIfPresent(Double.self, forKey: Key(score.rawValue))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var keys = encoder.container(keyedBy: Key.self)
+        try keys.encode(count, forKey: Key("count"))
+        for score in names { try keys.encode(self[score], forKey: Key(score.rawValue)) }
+    }
+}
+
 /// A task and its scores.
 public struct NamedScores: Sendable, Equatable {
     public var name: String
