@@ -30,6 +30,12 @@ public protocol Communicator: AnyObject, Sendable {
     /// Zeroed memory of `byteCount` bytes, a number that may differ between ranks, that all ranks of the machine can read and
     /// write (section 11.2.3). Only where `sharesMemory`.
     func sharedMemory(byteCount: Int) throws -> any SharedMemory
+    /// The ranks that give the same `color` as a communicator of their own, in the order of their ranks here (section 6.4.2).
+    /// It is kept until the program ends.
+    func split(color: Int) throws -> any Communicator
+    /// Returns when every rank has called it, and calls `whileWaiting` now and then until then: for a rank that may wait for
+    /// long (section 5.12.1).
+    func barrier(whileWaiting: () -> Void) throws
     /// Ends every rank of the run with this exit code, without waiting for them (section 8.7); not collective.
     func abort(code: Int32) -> Never
     /// Leaves the run in good order (section 8.7). Nothing else may be called afterwards.

@@ -35,6 +35,8 @@ public final class SingleProcess: Communicator {
         try allGather(outgoing, into: incoming)
     }
     public func sharedMemory(byteCount: Int) throws -> any SharedMemory { OwnMemory(byteCount: byteCount) }
+    public func split(color: Int) -> any Communicator { self }
+    public func barrier(whileWaiting: () -> Void) {}
     public func abort(code: Int32) -> Never { exit(code) }
     public func finalize() {}
 

@@ -1,7 +1,7 @@
 import CMPI
 import Foundation
 
-/// All processes that `mpirun` started together (`MPI_COMM_WORLD`).
+/// All processes that `mpirun` started together (`MPI_COMM_WORLD`), or some of them.
 ///
 /// Calls go through blocking MPI functions on the calling thread; only one thread may call (`MPI_THREAD_SERIALIZED`). Messages
 /// of any size are cut into pieces that fit the `int` counts of MPI 3.1.
@@ -23,14 +23,19 @@ public final class World: Communicator, @unchecked Sendable {
     }
 
     /// Starts MPI (section 8.7); once in a process.
-    public init() throws {
+    public convenience init() throws {
         var provided: Int32 = 0
         try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_SERIALIZED), &provided), "MPI_Init_thread")
         guard provided >= Int32(MPI_THREAD_SERIALIZED) else {
             throw MPIError(
                 call: "MPI_Init_thread", explanation: "this MPI library cannot be called from more than one thread")
         }
-        communicator = cmpi_comm_world()
+        try self.init(cmpi_comm_world())
+    }
+
+    /// Collective in `communicator`.
+    private init(_ communicator: MPI_Comm) throws {
+        self.communicator = communicator
         try check(MPI_Comm_set_errhandler(communicator, cmpi_errors_return()), "MPI_Comm_set_errhandler")
         var (rank, size, local): (Int32, Int32, Int32) = (0, 0, 0)
         try check(MPI_Comm_rank(communicator, &rank), "MPI_Comm_rank")
@@ -118,8 +123,28 @@ public final class World: Communicator, @unchecked Sendable {
         try SharedWindow(byteCount: byteCount, world: self)
     }
 
+    public func split(color: Int) throws -> any Communicator {
+        var part = cmpi_comm_null()
+        try check(MPI_Comm_split(communicator, Int32(color), Int32(rank), &part), "MPI_Comm_split")
+        guard let part else { throw MPIError(call: "MPI_Comm_split", explanation: "no communicator was made") }
+        return try World(part)
+    }
+
+    public func barrier(whileWaiting: () -> Void) throws {
+        var request: MPI_Request?
+        try check(MPI_Ibarrier(communicator, &request), "MPI_Ibarrier")
+        var isDone: Int32 = 0
+        while true {
+            try check(MPI_Test(&request, &isDone, cmpi_status_ignore()), "MPI_Test")
+            if isDone != 0 { return }
+            whileWaiting()
+            // A processor that other ranks may have work for.
+            usleep(10_000)
+        }
+    }
+
     public func abort(code: Int32) -> Never {
-        MPI_Abort(communicator, code)
+        MPI_Abort(cmpi_comm_world(), code)
         exit(code)
     }
 

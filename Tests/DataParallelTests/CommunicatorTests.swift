@@ -68,3 +68,26 @@ import Testing
         try memory.synchronize()
     }
 }
+
+/// Parts of the ranks as communicators of their own.
+@Suite struct SplitTests {
+    @Test func partsWorkByThemselves() throws {
+        let seen = try ThreadCommunicator.run(5) { world -> [Int] in
+            let part = try world.split(color: world.rank % 2)
+            let all = try part.allGather(world.rank)
+            try part.barrier()
+            // One part goes on while the other may be elsewhere.
+            if world.rank % 2 == 0 { _ = try part.allGather(0) }
+            var calls = 0
+            try world.barrier { calls += 1 }
+            return [part.rank, part.size] + all
+        }
+        #expect(seen == [[0, 3, 0, 2, 4], [0, 2, 1, 3], [1, 3, 0, 2, 4], [1, 2, 1, 3], [2, 3, 0, 2, 4]])
+    }
+
+    @Test func alone() throws {
+        let part = SingleProcess().split(color: 3)
+        #expect(part.rank == 0 && part.size == 1)
+        #expect(try part.allGather(7) == [7])
+    }
+}

@@ -13,6 +13,7 @@ private final class Meeting: @unchecked Sendable {
     private var round = 0
     private var mail: [Address: [[UInt8]]] = [:]
     private var windows: [Int: Window] = [:]
+    private var parts: [[Int]: Meeting] = [:]
 
     init(size: Int) { self.size = size }
 
@@ -39,6 +40,16 @@ private final class Meeting: @unchecked Sendable {
         condition.withLock {
             while mail[address, default: []].isEmpty { condition.wait() }
             return mail[address, default: []].removeFirst()
+        }
+    }
+
+    /// Where the ranks of one part of the `number`th split meet.
+    func part(_ number: Int, color: Int, size: Int) -> Meeting {
+        condition.withLock {
+            if let part = parts[[number, color]] { return part }
+            let part = Meeting(size: size)
+            parts[[number, color]] = part
+            return part
         }
     }
 
@@ -80,6 +91,7 @@ final class ThreadCommunicator: Communicator, @unchecked Sendable {
     let machine = 0
     private let meeting: Meeting
     private var windowCount = 0
+    private var splitCount = 0
 
     private init(rank: Int, _ meeting: Meeting) {
         (self.rank, size, self.meeting) = (rank, meeting.size, meeting)
@@ -158,6 +170,19 @@ final class ThreadCommunicator: Communicator, @unchecked Sendable {
     func sharedMemory(byteCount: Int) throws -> any SharedMemory {
         windowCount += 1
         return meeting.window(windowCount, byteCounts: try allGather(byteCount))
+    }
+
+    func split(color: Int) throws -> any Communicator {
+        splitCount += 1
+        let colors = try allGather(color)
+        let ranks = (0..<size).filter { colors[$0] == color }
+        let place = ranks.firstIndex(of: rank) ?? 0
+        return ThreadCommunicator(rank: place, meeting.part(splitCount, color: color, size: ranks.count))
+    }
+
+    func barrier(whileWaiting: () -> Void) {
+        whileWaiting()
+        barrier()
     }
 
     func abort(code: Int32) -> Never { exit(code) }

@@ -37,6 +37,11 @@ final class WatchedCommunicator: Communicator {
     func sharedMemory(byteCount: Int) throws -> any SharedMemory {
         WatchedMemory(try record.waiting { try base.sharedMemory(byteCount: byteCount) }, record)
     }
+    func split(color: Int) throws -> any Communicator {
+        WatchedCommunicator(try record.waiting { try base.split(color: color) }, record)
+    }
+    /// The caller shows that it is there.
+    func barrier(whileWaiting: () -> Void) throws { try base.barrier(whileWaiting: whileWaiting) }
     func abort(code: Int32) -> Never { base.abort(code: code) }
     func finalize() throws { try record.waiting { try base.finalize() } }
 }
