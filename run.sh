@@ -10,6 +10,7 @@ readonly unavailable=69 wrong_usage=64
 usage() {
     cat <<'TXT'
 Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [--restarts N] [options of `mtbert-dist train`]
+       ./run.sh compare [CONFIG] [-n RANKS] [--threads T] [options of `mtbert-dist compare`]
        ./run.sh build | test | check | bench [options] | help
        ./run.sh evaluate | predict | inspect | … [options of that subcommand]
 
@@ -19,6 +20,7 @@ Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [--restarts N] [option
            Ctrl-C or SIGTERM stops the run after a checkpoint; a second one stops it at once.
            --restarts N starts it again, up to N times, when it ended early (75) or broke (70, a signal), as long as
            each start gets to a newer checkpoint.
+  compare  trains the tasks of CONFIG alone and together, and says whom it helps; otherwise as train
   build    builds the program; a few minutes the first time
   test     builds and runs every test, those under mpirun included
   check    format, floors of the modules, file lengths and stray paths; the tests of the arithmetic under
@@ -433,7 +435,7 @@ main() {
     local verb=${1:-train}
     case $verb in
     help | -h | --help) usage ;;
-    train) run_ranked 0 "$@" ;;
+    train | compare) run_ranked 0 "$@" ;;
     -* | *.yaml | *.yml) run_ranked 0 train "$@" ;;
     bench) if (($# == 1)); then bench_table; else run_ranked 1 "$@"; fi ;;
     evaluate) run_ranked 1 "$@" ;;

@@ -101,6 +101,21 @@ package struct FileOperations: Sendable {
         try call(.removeFolder, "delete the folder", path) { Int(rmdir(path)) }
     }
 
+    /// Puts a file in the place of `path`, where there may be one: afterwards the old or the new one is there, whole.
+    package func replace(_ path: String, with bytes: [UInt8]) throws {
+        let temporary = "\(path).tmp-\(randomSuffix())"
+        let file = try OutputFile(temporary, operations: self)
+        do {
+            try file.write(bytes)
+            _ = try file.finish()
+            try rename(temporary, to: path)
+        } catch {
+            try? remove(temporary)
+            throw error
+        }
+        try syncFolder(parentFolder(of: path))
+    }
+
     // MARK: Looking
 
     enum EntryKind { case folder, file, link, other }

@@ -297,25 +297,38 @@ extension Comparison {
     ///
     /// - Throws: `DecodingError` for what is none, or one of another version.
     public init(json: Data) throws {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        self = try decoder.decode(Comparison.self, from: json)
-        guard version == Self.currentVersion else {
-            let text = "version is \(version), not \(Self.currentVersion)"
-            throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: text))
-        }
+        self = try ComparisonCoding.decoder.decode(Comparison.self, from: json)
+        try ComparisonCoding.require(version, Self.currentVersion)
     }
 
     /// The file's contents. A number that is not finite, such as the loss of a model that has gone astray, is a text: `nan`,
     /// `inf` or `-inf`.
-    public func json() throws -> Data {
+    public func json() throws -> Data { try ComparisonCoding.encoder.encode(self) + Data("\n".utf8) }
+}
+
+/// How the files of a comparison write Swift's names and numbers.
+enum ComparisonCoding {
+    static var encoder: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(self) + Data("\n".utf8)
+        return encoder
+    }
+
+    static var decoder: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return decoder
+    }
+
+    static func require(_ version: Int, _ current: Int) throws {
+        guard version == current else {
+            let text = "version is \(version), not \(current)"
+            throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: text))
+        }
     }
 }

@@ -1,36 +1,3 @@
-/// A run of a comparison as its own folder keeps it in `result.json`: what goes into `comparison.json`, and which examples
-/// were predicted right.
-public struct ComparisonRecord: Sendable, Equatable, Codable {
-    /// Of one task, on the split that its scores are of.
-    public struct Outcomes: Sendable, Equatable, Codable {
-        public var task: String
-        public var examples: ExampleOutcomes
-        /// The same without the rows that `test_excludes` names; nil where there are none.
-        public var withoutExcluded: ExampleOutcomes?
-
-        public init(task: String, examples: ExampleOutcomes, withoutExcluded: ExampleOutcomes? = nil) {
-            self.task = task
-            self.examples = examples
-            self.withoutExcluded = withoutExcluded
-        }
-    }
-
-    public static let currentVersion = 1
-
-    public var version = ComparisonRecord.currentVersion
-    /// SHA-256 of everything that decides the result.
-    public var identity: String
-    public var run: Comparison.Run
-    /// In the order of the run's tasks.
-    public var outcomes: [Outcomes]
-
-    public init(identity: String, run: Comparison.Run, outcomes: [Outcomes]) {
-        self.identity = identity
-        self.run = run
-        self.outcomes = outcomes
-    }
-}
-
 /// Makes summaries out of the records of all runs.
 public struct ComparisonSummaries {
     private let tasks: [String]

@@ -80,11 +80,16 @@ public struct NamedScores: Sendable, Equatable {
     public var scores: TaskScores
     /// The counts that the scores follow from; nil where nobody kept them, and for tasks without one label an example.
     public var confusion: ConfusionCounts?
+    /// Which examples were predicted right; nil where it was not kept.
+    public var outcomes: ExampleOutcomes?
 
-    public init(name: String, scores: TaskScores, confusion: ConfusionCounts? = nil) {
+    public init(
+        name: String, scores: TaskScores, confusion: ConfusionCounts? = nil, outcomes: ExampleOutcomes? = nil
+    ) {
         self.name = name
         self.scores = scores
         self.confusion = confusion
+        self.outcomes = outcomes
     }
 }
 

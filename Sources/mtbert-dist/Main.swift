@@ -21,7 +21,9 @@ struct MultiTaskTrainer: ParsableCommand {
             same command goes on from the last checkpoint. Under mpirun 128 + n: a rank was ended by signal n.
             """,
         version: programVersion,
-        subcommands: [Train.self, Evaluate.self, Predict.self, Inspect.self, Tokenize.self, Export.self, Bench.self],
+        subcommands: [
+            Train.self, Compare.self, Evaluate.self, Predict.self, Inspect.self, Tokenize.self, Export.self, Bench.self,
+        ],
         defaultSubcommand: Train.self)
 
     static func main() {

@@ -66,6 +66,11 @@ public struct StepPlanner: Sendable {
         return Int((epochs * Double(taskSizes.reduce(0, +)) / Double(batchSize)).rounded(.up))
     }
 
+    /// How many examples of each task the first `steps` steps take, repeated ones counted again.
+    public func examplesSeen(after steps: Int) -> [Int] {
+        sampling.cumulativeCounts(after: steps * batchSize, taskSizes: taskSizes)
+    }
+
     /// The plan of `step`, counted from 1.
     public func plan(step: Int) -> StepPlan {
         precondition(step >= 1, "steps are counted from 1")

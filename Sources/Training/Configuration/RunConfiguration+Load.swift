@@ -11,8 +11,12 @@ extension RunConfiguration {
     ///   - overrides: `--set` arguments, each `key.path=value`, laid over the file in their order. Paths in them are
     ///     relative to the current directory.
     ///   - checkingFiles: whether it is an error, with the line of the key, when a data file is not there.
+    ///   - defaults: what keys have that are not given; nil for the usual.
     /// - Throws: `ConfigurationError` with everything that is wrong.
-    public init(contentsOf path: String, overrides: [String] = [], checkingFiles: Bool = false) throws {
+    public init(
+        contentsOf path: String, overrides: [String] = [], checkingFiles: Bool = false,
+        defaults: RunConfiguration? = nil
+    ) throws {
         let directory = FileManager.default.currentDirectoryPath
         let folder = PathResolver.absolute((path as NSString).deletingLastPathComponent, in: directory)
         func failure(_ message: String) -> ConfigurationError {
@@ -34,31 +38,37 @@ extension RunConfiguration {
         guard let yaml = String(data: data, encoding: .utf8) else { throw failure("is not UTF-8 text") }
         try self.init(
             yaml: yaml, file: path, overrides: overrides,
-            paths: PathResolver(configurationFolder: folder, currentDirectory: directory), checkingFiles: checkingFiles)
+            paths: PathResolver(configurationFolder: folder, currentDirectory: directory), checkingFiles: checkingFiles,
+            defaults: defaults)
     }
 
-    /// The demonstration, with `--set` arguments laid over it.
+    /// A configuration of the program's own, with `--set` arguments laid over it.
     ///
     /// - Throws: `ConfigurationError` with everything that is wrong.
-    public init(demonstrationWith overrides: [String]) throws {
+    public init(_ configuration: RunConfiguration = .demonstration, demonstrationWith overrides: [String]) throws {
         let directory = FileManager.default.currentDirectoryPath
         try self.init(
-            tree: written(Self.demonstration), overrides: overrides,
-            paths: PathResolver(configurationFolder: directory, currentDirectory: directory), checkingFiles: false)
+            tree: written(configuration), overrides: overrides,
+            paths: PathResolver(configurationFolder: directory, currentDirectory: directory), checkingFiles: false,
+            defaults: nil)
     }
 
     /// Reads a configuration out of a text that calls itself `file` in messages.
-    package init(yaml: String, file: String, overrides: [String], paths: PathResolver, checkingFiles: Bool = false)
-        throws
-    {
+    package init(
+        yaml: String, file: String, overrides: [String], paths: PathResolver, checkingFiles: Bool = false,
+        defaults: RunConfiguration? = nil
+    ) throws {
         let tree = try SettingNode.parse(yaml: yaml) { .file(name: file, line: $0) }
         guard let tree, !tree.isNull else {
             throw ConfigurationError([.init(source: file, message: "is empty; it needs at least a list of tasks")])
         }
-        try self.init(tree: tree, overrides: overrides, paths: paths, checkingFiles: checkingFiles)
+        try self.init(
+            tree: tree, overrides: overrides, paths: paths, checkingFiles: checkingFiles, defaults: defaults)
     }
 
-    private init(tree: SettingNode, overrides: [String], paths: PathResolver, checkingFiles: Bool) throws {
+    private init(
+        tree: SettingNode, overrides: [String], paths: PathResolver, checkingFiles: Bool, defaults: RunConfiguration?
+    ) throws {
         var tree = tree
         var problems: [ConfigurationError.Problem] = []
         for override in overrides {
@@ -69,7 +79,7 @@ extension RunConfiguration {
             }
         }
         var reader = ConfigurationReader(paths: paths, root: Self.keys.map(\.information))
-        self.init()
+        self = defaults ?? RunConfiguration()
         reader.readSection(tree, "", into: &self)
         output = PathResolver.absolute(output, in: paths.currentDirectory)
         // Accuracy is nothing to go by where every task asks for a number.

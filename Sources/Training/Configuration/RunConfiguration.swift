@@ -32,6 +32,8 @@ public struct RunConfiguration: Sendable, Equatable {
     public var timeLimit: TimeLimit?
     /// The run folder. Relative to the current directory in the file, absolute here.
     public var output = "runs/reviews"
+    /// Only `compare` looks at it.
+    public var compare = Compare()
 
     public init() {}
 
@@ -94,6 +96,7 @@ extension RunConfiguration: ConfigurationSection {
             "time_limit", \.timeLimit, unset: "none", resume: .free,
             help: "stop behind a checkpoint after this time, with exit code 75"),
         .value("output", \.output, notEmpty, resume: .free, help: "run folder, relative to the current directory"),
+        .section("compare", \.compare, help: "what compare trains; train ignores it"),
     ]
 
     private static let notEmpty = ConfigurationCheck<String>(text: ", a folder") { !$0.isEmpty }

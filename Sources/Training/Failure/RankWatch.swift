@@ -9,16 +9,14 @@ import Synchronization
 /// others wrote, since a rank that waits inside MPI cannot look by itself. The first to find one that holds up the others
 /// names it; then all end. Ranks of other machines are watched there; `mpirun` ends those of a machine that is lost.
 public final class RankWatch: Sendable {
-    /// The run's communicator; its calls tell the watch that a rank waits.
+    /// The communicator of all ranks or, in the watch of a group, of its ranks; its calls tell the watch that a rank waits.
     public let communicator: any Communicator
     private let base: any Communicator
     private let board: HeartbeatBoard
     private let limit: Int
     private let fault: InjectedFault?
     private let hasEnded = Atomic(false)
-    private let isEnding = Atomic(false)
-    /// What has to be tidied up before the process ends, such as a half-written checkpoint; takes seconds at most.
-    private let lastAct = Mutex<(@Sendable () -> Void)?>(nil)
+    private let ending: Ending
 
     /// Collective: begins to watch.
     ///
@@ -31,10 +29,28 @@ public final class RankWatch: Sendable {
         self.communicator = WatchedCommunicator(communicator, board.own)
         let fault = try communicator.agreeing { try InjectedFault() }
         self.fault = fault?.rank == communicator.rank ? fault : nil
+        ending = Ending()
         guard seconds > 0 else { return }
         let thread = Thread { [self] in watch() }
         thread.name = "watchdog"
         thread.start()
+    }
+
+    /// Collective: the watch for the work of a group of so many consecutive ranks; the last group may be smaller.
+    func group(of size: Int) throws -> RankWatch {
+        RankWatch(self, size == 1 ? SingleProcess() : try communicator.split(color: communicator.rank / size))
+    }
+
+    private init(_ watch: RankWatch, _ group: any Communicator) {
+        (base, limit, board, fault, ending) = (watch.base, watch.limit, watch.board, watch.fault, watch.ending)
+        communicator = group
+    }
+
+    /// The end of the process, which the watches of all groups are to know of.
+    private final class Ending: Sendable {
+        let hasBegun = Atomic(false)
+        /// What has to be tidied up before, such as a half-written checkpoint; takes seconds at most.
+        let lastAct = Mutex<(@Sendable () -> Void)?>(nil)
     }
 
     /// Runs the work of a rank: an error that only this rank knows of is told once, with its place, and ends all ranks.
@@ -83,15 +99,15 @@ public final class RankWatch: Sendable {
     /// half checkpoint.
     func beforeChanging(_ operation: FileOperations.Operation) throws {
         if board.own.currentPlace.phase.mayWaitForDisk { board.own.mark() }
-        guard isEnding.load(ordering: .acquiring) else { return }
+        guard ending.hasBegun.load(ordering: .acquiring) else { return }
         switch operation.kind {
         case .createFile, .write, .syncFile: throw RunError("the run ends")
         default: return
         }
     }
 
-    /// What to do before the process ends because of a failure.
-    func beforeEnding(_ act: @escaping @Sendable () -> Void) { lastAct.withLock { $0 = act } }
+    /// What to do before the process ends because of a failure; nil for nothing any more.
+    func beforeEnding(_ act: (@Sendable () -> Void)?) { ending.lastAct.withLock { $0 = act } }
 
     // MARK: Faults for tests
 
@@ -144,8 +160,8 @@ public final class RankWatch: Sendable {
     }
 
     private func tidyUp() {
-        isEnding.store(true, ordering: .releasing)
-        lastAct.withLock { $0 }?()
+        ending.hasBegun.store(true, ordering: .releasing)
+        ending.lastAct.withLock { $0 }?()
     }
 }
 

@@ -109,7 +109,7 @@ struct Evaluator: Sendable {
                 let loss = chunks.indices.filter { chunks[$0].task == task }.reduce(0) { $0 + losses[$1] }
                 return NamedScores(
                     name: tasks[task].name, scores: tallies[task].scores(loss: loss, file),
-                    confusion: tallies[task].confusion)
+                    confusion: tallies[task].confusion, outcomes: tallies[task].outcomes)
             }
         }
     }

@@ -20,6 +20,26 @@ public enum ResumePolicy: Sendable, Equatable {
     }
 }
 
+/// Keeps other processes' runs out of a folder until it is let go of, where the file system has locks.
+final class FolderClaim: Sendable {
+    private let descriptor: Int32
+
+    /// The processes of a run that was killed take a moment to end, so this waits a little.
+    ///
+    /// - Throws: `UsageError` where another process has the folder. - Returns: nil where it cannot be locked.
+    init?(_ path: String) throws {
+        descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        for _ in 0..<100 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK { return }
+            usleep(100_000)
+        }
+        throw UsageError("another run is writing into \(path). Wait for it to end, or choose another --output")
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+}
+
 /// The folder of a run: `run.yaml`, the log, and the checkpoints.
 struct RunFolder: Sendable {
     let path: String
@@ -27,12 +47,13 @@ struct RunFolder: Sendable {
     var configurationFile: String { path + "/run.yaml" }
     var checkpointsFolder: String { path + "/checkpoints" }
 
-    /// Makes the folder, refuses one that is not this run's, and returns the checkpoint to go on from.
+    /// Makes the folder, refuses one that is not this run's, and returns the checkpoint to go on from, and the
+    /// claim that keeps other runs out of the folder.
     ///
     /// - Parameter warn: called with a line for each damaged checkpoint.
     /// - Throws: `UsageError`, `ConfigurationError`, `DamagedCheckpointError` or a file system error.
     func open(_ configuration: RunConfiguration, _ policy: ResumePolicy, store: CheckpointStore, warn: (String) -> Void)
-        throws -> Checkpoint?
+        throws -> (checkpoint: Checkpoint?, claim: FolderClaim?)
     {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         if files.contains("run.yaml") {
@@ -48,28 +69,13 @@ struct RunFolder: Sendable {
         try writing {
             try FileManager.default.createDirectory(atPath: checkpointsFolder, withIntermediateDirectories: true)
         }
-        try claim()
+        let claim = try FolderClaim(path)
         _ = try store.sweep()
         let checkpoint = try checkpoint(policy, store, warn)
         try writing {
             try configuration.resolvedYAML().write(toFile: configurationFile, atomically: true, encoding: .utf8)
         }
-        return checkpoint
-    }
-
-    /// Keeps other runs out of the folder for as long as this process lives, where the file system has locks.
-    ///
-    /// The processes of a run that was killed take a moment to end, so this waits a little.
-    private func claim() throws {
-        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        for _ in 0..<100 {
-            // Left open on purpose: the lock ends with the process.
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK { return }
-            usleep(100_000)
-        }
-        close(descriptor)
-        throw UsageError("another run is writing into \(path). Wait for it to end, or choose another --output")
+        return (checkpoint, claim)
     }
 
     /// Says in a sentence why the folder cannot be written.

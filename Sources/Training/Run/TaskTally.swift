@@ -12,6 +12,8 @@ struct TaskTally: Sendable {
     private var sets: LabelSetCounts?
     /// The predicted numbers of a regression, by place among the usable rows.
     private var numbers: [Double] = []
+    /// Which examples are all right; nil of a regression.
+    private(set) var outcomes: ExampleOutcomes?
 
     /// An example's loss and what was made of it.
     struct Outcome {
@@ -25,6 +27,7 @@ struct TaskTally: Sendable {
     /// - Parameter count: examples of the task.
     init(_ task: ClassificationTask, count: Int) {
         kind = task.kind
+        if kind != .regression { outcomes = ExampleOutcomes(count: count) }
         switch kind {
         case .singleLabel: confusion = ConfusionCounts(labelCount: task.labels.count)
         case .multiLabel: sets = LabelSetCounts(labelCount: task.labels.count)
@@ -43,12 +46,14 @@ struct TaskTally: Sendable {
         case .singleLabel:
             let predicted = indexOfLargest(logits)
             confusion?.add(actual: label, predicted: predicted)
+            if predicted == label { outcomes?.markCorrect(place) }
             return Outcome(
                 loss: crossEntropy(scores, label: label), predicted: predicted, probability: softmax(scores)[predicted])
         case .multiLabel:
             let actual = scores.indices.map { LabelCode.set(label, contains: $0) }
             let predicted = scores.map { $0 > 0 }
             sets?.add(actual: actual, predicted: predicted)
+            if predicted == actual { outcomes?.markCorrect(place) }
             return Outcome(
                 loss: binaryCrossEntropy(scores, labels: actual),
                 predicted: LabelCode.set(predicted.indices.filter { predicted[$0] }),
@@ -62,8 +67,12 @@ struct TaskTally: Sendable {
 
     /// What ranks add up: every number is zero on all ranks but one, or a count.
     var integers: [Int64] {
-        get { confusion?.counts ?? sets?.counts ?? numbers.map { Int64(bitPattern: $0.bitPattern) } }
+        get {
+            (confusion?.counts ?? sets?.counts ?? numbers.map { Int64(bitPattern: $0.bitPattern) })
+                + (outcomes?.summands ?? [])
+        }
         set {
+            let newValue = takeOutcomes(newValue)
             if let confusion {
                 self.confusion = ConfusionCounts(labelCount: confusion.labelCount, counts: newValue)
             } else if let sets {
@@ -72,6 +81,13 @@ struct TaskTally: Sendable {
                 numbers = newValue.map { Double(bitPattern: UInt64(bitPattern: $0)) }
             }
         }
+    }
+
+    /// Takes the examples' outcomes from the end of the integers, and returns the rest.
+    private mutating func takeOutcomes(_ integers: [Int64]) -> [Int64] {
+        guard let count = outcomes?.summands.count else { return integers }
+        outcomes?.summands = integers.suffix(count)
+        return integers.dropLast(count)
     }
 
     /// - Parameters:

@@ -46,8 +46,9 @@ extension TrainingRun {
             try writer.poll(reporter)
             try evaluateAndSave(writer, reporter)
         }
-        if writer.savedState != state { try writer.begin(isBest: false, reporter) }
+        if options.savesLast || isStopping { try save(writer, reporter) }
         if state.step == totalSteps, !isStopping { try reportTestScores(reporter) }
+        if isStopping { try save(writer, reporter) }
         let end = try finish(writer, seconds: Date().timeIntervalSince(began), reporter)
         reporter.record(.end(end))
         return end
@@ -83,7 +84,13 @@ extension TrainingRun {
             state.evaluationIsDue = isBetter == nil ? true : nil
             isBest = isBetter ?? false
         }
+        isBest = isBest && options.savesBest
         if isBest || isDue(configuration.checkpoint.every) { try writer.begin(isBest: isBest, reporter) }
+    }
+
+    /// Saves what is not saved yet.
+    private func save(_ writer: CheckpointWriter, _ reporter: RootReporter) throws {
+        if writer.savedState != state { try writer.begin(isBest: false, reporter) }
     }
 
     private func isDue(_ every: Int) -> Bool { every > 0 && state.step % every == 0 }
@@ -191,7 +198,8 @@ extension TrainingRun {
         try communicator.agreeing { try writer.finish(reporter) }
         let checkpoint = store.checkpoint(step: state.step)
         let digest = try communicator.fromRootRank {
-            Array((try checkpoint.digest(of: "model.safetensors") ?? "").utf8)
+            let isSaved = writer.savedState == state
+            return Array((isSaved ? try checkpoint.digest(of: "model.safetensors") ?? "" : "").utf8)
         }
         return RunEvent.End(
             step: state.step, modelSHA256: String(decoding: digest, as: UTF8.self),

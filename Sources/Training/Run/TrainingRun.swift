@@ -14,6 +14,12 @@ public struct RunOptions: Sendable {
     public var resume = ResumePolicy.auto
     public var threads = ThreadCount.auto
     public var exchange = ExchangeKind.auto
+    /// Whether the best evaluation so far is saved each time.
+    var savesBest = true
+    /// Whether a run that comes to its end saves it. Where it does not, its log names no model.
+    var savesLast = true
+    /// Where ranks are and what they may use, where that is known: also of ranks that have no part in the run.
+    var placement: RankPlacement?
 
     public init() {}
 }
@@ -68,7 +74,8 @@ public final class TrainingRun {
     public let resumedFrom: Checkpoint?
     /// Of the whole run.
     public let totalSteps: Int
-    private let options: RunOptions
+    let options: RunOptions
+    private let claim: FolderClaim?
     private let placement: RankPlacement
 
     /// Collective: every rank prepares the same run. What is wrong on any rank, or a stop, is thrown on all, before anything
@@ -105,13 +112,16 @@ public final class TrainingRun {
         try watch.loading("looking for checkpoints", reporter) {}
         let identity = sha256(of: configuration.resumeIdentity.utf8)
         var warnings: [String] = []
+        var claim: FolderClaim?
         let found = try communicator.fromRootRank {
-            let checkpoint = try RunFolder(path: configuration.output).open(
+            let opened = try RunFolder(path: configuration.output).open(
                 configuration, options.resume, store: store, warn: { warnings.append($0) })
-            guard let checkpoint else { return [] }
+            claim = opened.claim
+            guard let checkpoint = opened.checkpoint else { return [] }
             return try Array(checkpoint.path.utf8) + [0]
                 + TrainerState(file: checkpoint.file("trainer_state.json")).json
         }
+        self.claim = claim
         warnings.forEach(reporter.warning)
         let saved = try communicator.agreeing { try SavedState(found) }
         if let saved, saved.state.configurationDigest != identity {
@@ -132,7 +142,7 @@ public final class TrainingRun {
             source.configuration,
             tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames, kind: $0.kind) },
             pooling: configuration.pooling == .mean ? .mean : .firstToken)
-        let (model, placement) = (model, try RankPlacement(communicator))
+        let (model, placement) = (model, try options.placement ?? RankPlacement(communicator))
         self.placement = placement
         let plan = try communicator.agreeing {
             try WorkPlan(

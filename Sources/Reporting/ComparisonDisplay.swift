@@ -1,0 +1,135 @@
+import Foundation
+import Metrics
+
+/// Shows a comparison to the person who waits for it: what is planned, a line for each run that is done, and the tables.
+public final class ComparisonDisplay: ComparisonObserver {
+    private let output: TextOutput
+    private let results: TextOutput
+    private let directory: String
+
+    /// - Parameters:
+    ///   - output: where to show how it goes.
+    ///   - results: where to show the tables.
+    ///   - directory: paths inside this folder are shown relative to it.
+    public init(
+        output: TextOutput = .standardError(), results: TextOutput = .standardOutput(),
+        directory: String = FileManager.default.currentDirectoryPath
+    ) {
+        self.output = output
+        self.results = results
+        self.directory = directory
+    }
+
+    public func record(_ event: ComparisonEvent) {
+        switch event {
+        case .plan(let plan): write(lines(plan), to: output)
+        case .warning(let text): write([output.styled("warning:", .warning) + " " + printable(text)], to: output)
+        case .finished(let run): write([line(run)], to: output)
+        }
+    }
+
+    /// Prints a table for each training size.
+    public func show(_ comparison: Comparison) {
+        for fraction in comparison.fractions { write(table(comparison, fraction) + [""], to: results) }
+        write(notes(comparison), to: results)
+    }
+
+    public func showEnd(output folder: String) {
+        write(["results  \(shown(folder))/comparison.json"], to: output)
+    }
+
+    /// By one call, so that the lines of several ranks do not mix.
+    private func write(_ lines: [String], to output: TextOutput) {
+        output.write(lines.map { $0 + "\n" }.joined())
+    }
+
+    private func shown(_ path: String) -> String {
+        let prefix = directory.hasSuffix("/") ? directory : directory + "/"
+        return printable(path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path)
+    }
+
+    private func lines(_ plan: ComparisonEvent.Plan) -> [String] {
+        func list(_ names: [String]) -> String { names.map(printable).joined(separator: ", ") }
+        let left = plan.runCount - plan.doneCount
+        let done = plan.doneCount > 0 ? ", \(plan.doneCount) of them done already" : ""
+        var lines = [
+            output.styled("comparison", .bold) + " of \(list(plan.variants))",
+            "  model  \(shown(plan.model))",
+            "  tasks  \(list(plan.tasks))",
+            "  sizes  \(list(plan.fractions)); seeds \(list(plan.seeds.map(String.init)))",
+            "  runs   \(plan.runCount)\(done)",
+        ]
+        if left > 0 {
+            let ranks = "\(plan.ranksPerGroup) \(plan.ranksPerGroup == 1 ? "rank" : "ranks")"
+            lines.append("  ranks  \(plan.groups) at once, each on \(ranks) of \(printable(plan.machine))")
+        }
+        return lines + ["  into   \(shown(plan.output))"]
+    }
+
+    private func line(_ run: ComparisonEvent.Finished) -> String {
+        let left = run.doneCount < run.runCount ? "; about \(duration(run.remaining)) left" : ""
+        return "[\(run.doneCount)/\(run.runCount)] \(printable(run.title)): accuracy \(fixed(run.accuracy, 4)) "
+            + "in \(duration(run.seconds))\(left)"
+    }
+}
+
+// MARK: Tables
+
+extension ComparisonDisplay {
+    private func table(_ comparison: Comparison, _ fraction: Comparison.Fraction) -> [String] {
+        let summaries = comparison.variants.compactMap { variant in
+            comparison.summaries.first { $0.variant == variant.name && $0.fraction == fraction.name }
+        }
+        var rows = [["task"] + summaries.map(\.variant)]
+        for (place, task) in comparison.tasks.enumerated() {
+            rows.append([printable(task.name)] + summaries.map { score($0.tasks[place]) })
+        }
+        rows.append(["mean"] + summaries.map { score($0.mean) })
+        rows.append(["gain"] + summaries.map { $0.mean.gain.map { signed($0.estimate) } ?? "" })
+        rows.append(["  from"] + summaries.map { $0.mean.gain.map { signed($0.lower) } ?? "" })
+        rows.append(["  to"] + summaries.map { $0.mean.gain.map { signed($0.upper) } ?? "" })
+        rows.append(["helped, harmed"] + summaries.map { share($0, of: comparison.tasks.count) })
+        rows.append(["passes"] + summaries.map { passes($0, comparison) })
+        rows.append(["core seconds"] + summaries.map { cost($0) })
+        rows.append(["  against single"] + summaries.map { $0.costRatio.map { "× \(fixed($0, 2))" } ?? "" })
+        let size = fraction.limit.map { "\(grouped($0)) training examples a task" } ?? "all training examples"
+        let seeds = comparison.seeds.count
+        let title = "accuracy in percent, \(size), \(seeds) \(seeds == 1 ? "seed" : "seeds")"
+        return [results.styled(title, .bold)] + aligned(rows, indent: "  ")
+    }
+
+    private func score(_ row: Comparison.SummaryRow) -> String {
+        fixed(100 * row.accuracy, 2) + (row.standardDeviation.map { " ± \(fixed(100 * $0, 2))" } ?? "")
+    }
+
+    private func signed(_ value: Double) -> String { (value < 0 ? "" : "+") + fixed(100 * value, 2) }
+
+    private func share(_ summary: Comparison.Summary, of count: Int) -> String {
+        guard let helped = summary.helpedShare, let harmed = summary.harmedShare else { return "" }
+        func tasks(_ share: Double) -> String { fixed(share * Double(count), 0) }
+        return "\(tasks(helped)), \(tasks(harmed)) of \(count)"
+    }
+
+    /// How often the examples of each task were seen: once for all tasks where that is the same.
+    private func passes(_ summary: Comparison.Summary, _ comparison: Comparison) -> String {
+        let passes = comparison.runs.lazy.filter {
+            $0.variant == summary.variant && $0.fraction == summary.fraction
+        }.flatMap(\.tasks).map { fixed($0.passes, 1) }
+        let range = Set(passes).sorted { (Double($0) ?? 0) < (Double($1) ?? 0) }
+        guard let first = range.first, let last = range.last else { return "" }
+        return first == last ? first : "\(first) … \(last)"
+    }
+
+    private func cost(_ summary: Comparison.Summary) -> String {
+        fixed(summary.cost.coreSeconds, summary.cost.coreSeconds < 100 ? 1 : 0)
+    }
+
+    private func notes(_ comparison: Comparison) -> [String] {
+        let percent = fixed(100 * comparison.confidence, 0)
+        return [
+            "± is the standard deviation over seeds. Gains of the mean are against single, in percentage points, with the",
+            "\(percent) % interval over seeds and test examples. A task is helped or harmed where that of its own gain lies",
+            "wholly above or below 0. Passes over a task's examples end with a whole step.",
+        ]
+    }
+}

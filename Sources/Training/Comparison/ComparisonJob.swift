@@ -1,0 +1,188 @@
+import Foundation
+import MPI
+import Metrics
+import TaskData
+
+/// Trains all runs of a comparison, spread over groups of ranks, and sums them up.
+public final class ComparisonJob {
+    /// How the job ended.
+    public enum Outcome: Sendable {
+        /// All runs are done; the comparison is rank 0's.
+        case finished(Comparison?)
+        /// So many runs are done out of so many: the same command goes on.
+        case stopped(done: Int, of: Int)
+    }
+
+    private let settings: ComparisonSettings
+    private let options: RunOptions
+    private let plan: ComparisonPlan
+    private let folder: ComparisonFolder
+    private let watch: RankWatch
+    private let observer: any ComparisonObserver
+    private let began = Date()
+
+    /// Collective: finds out what there is to train. What is wrong with any run's configuration is thrown on every rank.
+    public init(
+        _ settings: ComparisonSettings, options: RunOptions, watch: RankWatch, observer: any ComparisonObserver
+    ) throws {
+        self.settings = settings
+        self.watch = watch
+        self.observer = observer
+        try watch.enter(.loading, step: 0)
+        plan = try watch.communicator.agreeing { try ComparisonPlan(settings) }
+        folder = ComparisonFolder(path: plan.base.output)
+        var options = options
+        options.savesBest = settings.scoredAt == .best
+        options.savesLast = settings.keepsModels || settings.scoredAt == .best
+        options.placement = try RankPlacement(watch.communicator)
+        self.options = options
+    }
+
+    /// Collective: trains what is not done yet.
+    ///
+    /// - Parameter logging: makes a run's log, which `RunLog` reads; on the first rank of its group.
+    public func run(logging: (TrainingRun) throws -> any RunObserver) throws -> Outcome {
+        let communicator = watch.communicator
+        let session = try Session(plan, folder, settings, communicator, observer)
+        let groupSize = plan.groupSize(ranks: communicator.size, runs: session.remaining.count)
+        let group = try watch.group(of: groupSize)
+        let groupCount = communicator.size / groupSize
+        if communicator.rank == 0 { observer.record(.plan(event(session, groupCount, groupSize))) }
+
+        var isStopped = false
+        if communicator.rank / groupSize < groupCount {
+            do {
+                while let index = try session.take(group) {
+                    if try !train(index, group, session, logging) { throw StopError("stopped") }
+                }
+            } catch is StopError {
+                isStopped = true
+                session.claims.note("stop")
+            }
+        }
+        try communicator.barrier { _ = watch.goesOn() }
+        let stops = try communicator.allGather(isStopped)
+        let outcome = try communicator.agreeing { () -> Outcome in
+            guard communicator.rank == 0 else { return .finished(nil) }
+            let done = session.doneCount
+            defer { session.claims.end() }
+            if stops.contains(true), done < plan.runs.count { return .stopped(done: done, of: plan.runs.count) }
+            return .finished(try sumUp())
+        }
+        let counts = try communicator.allGather(outcome.counts)
+        return counts[1] > 0 ? .stopped(done: counts[0], of: counts[1]) : outcome
+    }
+
+    private func event(_ session: Session, _ groups: Int, _ ranks: Int) -> ComparisonEvent.Plan {
+        let model =
+            switch plan.base.model {
+            case .folder(let name), .hub(let name): name
+            case nil: "a small random encoder"
+            }
+        return .init(
+            model: model, tasks: plan.datasets.map(\.name), variants: plan.variants.map(\.name),
+            fractions: plan.fractions.map(\.name), seeds: plan.seeds, runCount: plan.runs.count,
+            doneCount: plan.runs.count - session.remaining.count, groups: min(groups, session.remaining.count),
+            ranksPerGroup: ranks, machine: options.placement?.description ?? "", output: folder.path)
+    }
+
+    /// Collective in the group: trains one run and records its scores. - Returns: false where it was stopped.
+    private func train(
+        _ index: Int, _ group: RankWatch, _ session: Session, _ logging: (TrainingRun) throws -> any RunObserver
+    ) throws -> Bool {
+        let planned = plan.runs[index]
+        let began = Date()
+        let isLeader = group.communicator.rank == 0
+        let keeper = ScoreKeeper { [observer, claims = session.claims] text in
+            if claims.isFirstToWarn(text) { observer.record(.warning("\(planned.title): \(text)")) }
+        }
+        do {
+            defer { watch.beforeEnding(nil) }
+            let run = try TrainingRun(planned.configuration, options: options, watch: group, display: keeper)
+            let log = try group.communicator.agreeing { isLeader ? try logging(run) : keeper }
+            let end = try run.train(isLeader ? FanOutObserver([log, keeper]) : keeper)
+            guard end.status == .finished, let results = try results(of: run, keeper, group) else { return false }
+            try group.communicator.agreeing {
+                guard isLeader else { return }
+                let record = try record(of: planned, run, results)
+                try folder.write(record, of: planned)
+                if !settings.keepsModels { try? FileManager.default.removeItem(atPath: run.store.folder) }
+                session.finish(index)
+                let accuracies = results.scores.map(\.scores)
+                observer.record(
+                    .finished(
+                        session.event(
+                            planned.title, accuracy: TaskScores.mean(of: accuracies)?.accuracy ?? 0,
+                            seconds: Date().timeIntervalSince(began), elapsed: Date().timeIntervalSince(self.began))))
+            }
+            return true
+        } catch let failure as AgreedFailure {
+            if failure.code == .stopped { return false }
+            throw ComparisonFailure(code: failure.code, description: "\(planned.title): \(failure.message)")
+        }
+    }
+
+    /// Collective in the group: the scores to be compared, and the step that they are of; nil where a stop cut it short.
+    private func results(of run: TrainingRun, _ keeper: ScoreKeeper, _ group: RankWatch) throws
+        -> (step: Int, scores: [NamedScores])?
+    {
+        guard settings.scoredAt == .last else {
+            let step = try run.restoreBest()
+            return try run.heldOutScores().map { (step, $0) }
+        }
+        let known = run.datasets.indices.compactMap { task in
+            keeper.scores(of: run.datasets[task].name, run.heldOutSplit(task).rawValue, step: run.state.step)
+        }
+        // Only the first rank keeps scores; a run that was stopped at its end has them from an earlier session.
+        let isKnown = try group.communicator.allGather(known.count == run.datasets.count)[0]
+        if isKnown { return (run.state.step, known) }
+        return try run.heldOutScores().map { (run.state.step, $0) }
+    }
+
+    private func record(of planned: PlannedRun, _ run: TrainingRun, _ results: (step: Int, scores: [NamedScores]))
+        throws
+        -> ComparisonRecord
+    {
+        let configuration = planned.configuration
+        let log = try RunLog(
+            path: configuration.output + "/metrics.jsonl", split: configuration.evaluation.split.rawValue)
+        let passes = run.passes
+        let tasks = try results.scores.enumerated().map { place, task in
+            guard let confusion = task.confusion else { throw RunError("task \(task.name) has no confusion counts") }
+            return Comparison.TaskResult(
+                name: task.name, trainCount: run.datasets[place].trainingRows.count, passes: passes[place],
+                scores: task.scores, confusion: confusion, curve: log.curve(of: task.name))
+        }
+        return ComparisonRecord(
+            identity: planned.identity(settings),
+            run: .init(
+                variant: planned.variant.name, fraction: planned.fraction.name, seed: planned.seed, task: planned.task,
+                folder: planned.folder, scoredStep: results.step, tasks: tasks, lossCurve: log.lossCurve,
+                cost: log.cost),
+            outcomes: try results.scores.map { task in
+                guard let outcomes = task.outcomes else { throw RunError("task \(task.name) has no outcomes") }
+                return .init(task: task.name, examples: outcomes)
+            })
+    }
+
+    /// On rank 0: puts all results together, and writes `comparison.json`.
+    private func sumUp() throws -> Comparison {
+        let records = try plan.runs.map { try folder.record(of: $0) }
+        let comparison = plan.comparison(records, settings)
+        try folder.write(comparison)
+        return comparison
+    }
+}
+
+extension ComparisonJob.Outcome {
+    /// Runs done and in all, where it was stopped.
+    fileprivate var counts: [Int] {
+        if case .stopped(let done, let all) = self { [done, all] } else { [0, 0] }
+    }
+}
+
+/// A run that cannot be done: the comparison ends. Unlike an `AgreedFailure` it is known to one group of ranks only.
+struct ComparisonFailure: Error, CustomStringConvertible {
+    let code: ExitCode
+    let description: String
+}

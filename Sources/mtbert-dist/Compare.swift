@@ -1,0 +1,148 @@
+import ArgumentParser
+import DataParallel
+import Foundation
+import MPI
+import Metrics
+import Reporting
+import Training
+
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Finds out whether training the tasks together helps each of them; also under mpirun.",
+        discussion: """
+            Trains every task alone (single), all together (joint), and any variants of either, with several seeds and \
+            training sizes, and says for each task what joint training gains or harms, with an interval:
+
+              mpirun -n 4 mtbert-dist compare Configs/reviews.yaml --seeds 1,2,3 --fractions 100,all
+              mtbert-dist compare my.yaml --variant 'even: sampling.strategy=temperature sampling.temperature=5'
+              mtbert-dist compare my.yaml --single-variant 'alone-fast: optimizer.learning_rate=5.0e-5'
+
+            The same can stand in the configuration:
+
+              compare:
+                seeds: [1, 2, 3]
+                fractions: [100, all]
+                variants:
+                  - {name: even, set: [sampling.strategy=temperature]}
+
+            Every way to train passes over each task's examples as often (epochs). Runs are spread over the ranks, and their \
+            scores are the same on any number of them. Started again with the same arguments, a comparison goes on where it \
+            was stopped. It writes comparison.json; each run's folder keeps its scores, log and configuration, and \
+            with --keep-models its checkpoints.
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "YAML file with model, tasks and settings; without one, the demonstration.", valueName: "config"))
+    var configurationFile: String?
+
+    @Option(help: ArgumentHelp("Every way to train is tried with each of these seeds.", valueName: "list"))
+    var seeds: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Training sizes: numbers of examples of each task, or all for as configured.", valueName: "list"))
+    var fractions: String?
+
+    @Option(
+        name: .customLong("variant"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "A further way to train all tasks together, by keys as for --set; may be repeated.",
+            valueName: "NAME: key=value …"))
+    var variants: [String] = []
+
+    @Option(
+        name: .customLong("single-variant"), parsing: .singleValue,
+        help: ArgumentHelp("A further way to train each task alone.", valueName: "NAME: key=value …"))
+    var singleVariants: [String] = []
+
+    @Option(help: "Score the weights of the last step, or of the best evaluation on the dev files: last or best.")
+    var scoreAt = "last"
+
+    @Flag(help: "Keep every run's checkpoint; otherwise it goes when the run's scores are recorded.")
+    var keepModels = false
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("Overrides a key for all ways to train, as for train.", valueName: "key.path=value"))
+    var overrides: [String] = []
+
+    @Option(help: ArgumentHelp("The folder of the comparison; the same as --set output=….", valueName: "dir"))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Stop behind checkpoints when this time is up; the same as --set time_limit=….", valueName: "hh:mm:ss"))
+    var timeLimit: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Shares of a run's shards that a rank computes at once; auto: as many as cores and memory allow.",
+            valueName: "auto|number"))
+    var threads = "auto"
+
+    @Flag(help: "Print comparison.json instead of tables.")
+    var json = false
+
+    func run() throws {
+        StopRequest.catchSignals()
+        try withRanks { communicator in
+            let (settings, configuration) = try communicator.agreeing { () -> (ComparisonSettings, RunConfiguration) in
+                let settings = try resolvedSettings()
+                return (settings, try settings.configuration())
+            }
+            if let limit = configuration.timeLimit { StopRequest.limit(limit) }
+            var options = RunOptions()
+            options.threads = try communicator.agreeing { try ThreadCount(argument: threads) }
+            let display = ComparisonDisplay()
+            let watch = try RankWatch(communicator, seconds: configuration.watchdog)
+            return try watch.guarding {
+                let job = try ComparisonJob(settings, options: options, watch: watch, observer: display)
+                let outcome = try job.run { run in
+                    try MetricsLog(
+                        path: run.configuration.output + "/metrics.jsonl", resumingAfter: run.resumedFrom?.step,
+                        scoringAgain: run.splitsScoredAgain)
+                }
+                switch outcome {
+                case .finished(let comparison):
+                    guard let comparison else { return .done }
+                    if json {
+                        FileHandle.standardOutput.write(try comparison.json())
+                    } else {
+                        display.show(comparison)
+                    }
+                    display.showEnd(output: configuration.output)
+                    return .done
+                case .stopped(let done, let all):
+                    if communicator.rank == 0 {
+                        remark("stopped: \(done) of \(all) runs are done; the same command goes on with the others")
+                    }
+                    return .stopped
+                }
+            }
+        }
+    }
+
+    private func resolvedSettings() throws -> ComparisonSettings {
+        var settings = ComparisonSettings()
+        settings.configurationFile = configurationFile
+        settings.overrides =
+            overrides + (output.map { ["output=\($0)"] } ?? []) + (timeLimit.map { ["time_limit=\($0)"] } ?? [])
+        settings.seeds = try seeds.map { try ComparisonSettings.seeds(argument: $0) }
+        settings.fractions = try fractions.map { try ComparisonSettings.fractions(argument: $0) }
+        let own =
+            try variants.map {
+                try ComparisonSettings.variant(argument: $0, option: "--variant", isSingle: false)
+            }
+            + singleVariants.map {
+                try ComparisonSettings.variant(argument: $0, option: "--single-variant", isSingle: true)
+            }
+        if !own.isEmpty { settings.variants = own }
+        guard let scoredAt = Comparison.ScoredAt(rawValue: scoreAt) else {
+            throw UsageError("--score-at is \(scoreAt); it must be last or best")
+        }
+        settings.scoredAt = scoredAt
+        settings.keepsModels = keepModels
+        return settings
+    }
+}
