@@ -79,14 +79,14 @@ public struct PairedBootstrap: Sendable {
 func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
 
 /// With n − 1 below the line; nil for fewer than two values.
-func sampleStandardDeviation(_ values: [Double]) -> Double? {
+package func sampleStandardDeviation(_ values: [Double]) -> Double? {
     guard values.count > 1 else { return nil }
     let mean = mean(values)
     return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
 }
 
 /// Between the two nearest values on a line, as NumPy's default does (Hyndman and Fan 1996, definition 7).
-func quantile(_ probability: Double, of sorted: [Double]) -> Double {
+package func quantile(_ probability: Double, of sorted: [Double]) -> Double {
     let place = probability * Double(sorted.count - 1)
     let below = Int(place)
     let above = min(below + 1, sorted.count - 1)
@@ -95,12 +95,12 @@ func quantile(_ probability: Double, of sorted: [Double]) -> Double {
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): the same numbers with
 /// every version of the standard library.
-struct SplitMix {
+package struct SplitMix {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -11,6 +11,8 @@ public struct TaskDescription: Sendable {
     public var train: TaskSource
     public var dev: TaskSource?
     public var test: TaskSource?
+    /// The path of a list of `test` rows that a second set of scores leaves out; see `RowNumbers`.
+    public var testExcludes: String?
     public var columns: TaskColumns
     /// The class names in order; nil for those found in the training file, sorted.
     public var labels: [String]?
@@ -22,13 +24,15 @@ public struct TaskDescription: Sendable {
 
     public init(
         name: String, train: TaskSource, dev: TaskSource? = nil, test: TaskSource? = nil,
-        columns: TaskColumns = TaskColumns(), labels: [String]? = nil, weight: Double = 1, limit: Int? = nil,
+        testExcludes: String? = nil, columns: TaskColumns = TaskColumns(), labels: [String]? = nil, weight: Double = 1,
+        limit: Int? = nil,
         onBadRow: BadRowPolicy = .fail
     ) {
         self.name = name
         self.train = train
         self.dev = dev
         self.test = test
+        self.testExcludes = testExcludes
         self.columns = columns
         self.labels = labels
         self.weight = weight
@@ -47,6 +51,8 @@ public struct TaskDataset: Sendable {
     public let train: TaskFile
     public let dev: TaskFile?
     public let test: TaskFile?
+    /// The rows of `test` that a second set of scores leaves out.
+    public let testExcludes: Set<Int>
     /// The rows of `train` that are trained on: all usable ones, or so many drawn with the seed.
     public let trainingRows: RowSelection
 
@@ -78,7 +84,15 @@ public struct TaskDataset: Sendable {
         train = try open(description.train, declared)
         let labels = kind == .regression ? nil : try LabelSet(train.labelNames, task: name)
         dev = try description.dev.map { try open($0, labels) }
-        test = try description.test.map { try open($0, labels) }
+        let test = try description.test.map { try open($0, labels) }
+        self.test = test
+        testExcludes =
+            try test.flatMap { test in
+                try description.testExcludes.map { try RowNumbers.read(path: $0, rowCount: test.rowCount) }
+            } ?? []
+        if let test, !test.usableRows.hasAny(but: testExcludes) {
+            throw TaskDatasetError(task: name, message: "test_excludes leaves no row of \(test.name)")
+        }
         self.name = name
         self.kind = kind
         labelNames = labels?.names ?? []

@@ -1,7 +1,6 @@
 import Foundation
+import Metrics
 import Testing
-
-@testable import Metrics
 
 @Suite struct ComparisonTests {
     static let tasks = ["books", "zh"]

@@ -1,7 +1,6 @@
 import Foundation
+import Metrics
 import Testing
-
-@testable import Metrics
 
 @Suite struct PairedBootstrapTests {
     /// The first numbers of the published generator with seed 0.

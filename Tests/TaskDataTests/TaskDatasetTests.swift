@@ -52,6 +52,34 @@ private func message(_ description: TaskDescription) -> String {
         #expect(try rows(1, 500) == Array(0..<200))
     }
 
+    @Test func rowsToLeaveOut() throws {
+        let test = source(["a\tb", "b\tb", "c\tb"])
+        let path = NSTemporaryDirectory() + "rows-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        func excludes(_ text: String) throws -> Set<Int> {
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+            return try TaskDataset(
+                TaskDescription(name: "t", train: source(["x\tb", "y\ta"]), test: test, testExcludes: path), seed: 1
+            ).testExcludes
+        }
+        #expect(try excludes("# rows\n2\n\n 0 \r\n2") == [0, 2])
+        #expect(try excludes("") == [])
+        func problem(_ text: String) -> String {
+            do {
+                return "\(try excludes(text))"
+            } catch {
+                return "\(error)".replacing(path, with: "FILE")
+            }
+        }
+        #expect(problem("0\n3") == "FILE:2: \"3\" is no row: rows are numbered from 0 to 2")
+        #expect(problem("-1").hasPrefix("FILE:1:") && problem("a").hasPrefix("FILE:1:"))
+        #expect(problem("0\n1\n2\n") == "task \"t\": test_excludes leaves no row of rows")
+        try FileManager.default.removeItem(atPath: path)
+        #expect(
+            message(TaskDescription(name: "t", train: test, test: test, testExcludes: path)).hasSuffix(
+                "cannot be read as a list of rows"))
+    }
+
     @Test func namesEveryProblem() {
         let train = source(["x\tb", "y\ta"])
         #expect(

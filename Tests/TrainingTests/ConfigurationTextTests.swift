@@ -21,6 +21,12 @@ struct ConfigurationTextTests {
         configuration.batch.shards = .auto
         configuration.schedule.warmup = .steps(1)
         configuration.seed = .max
+        configuration.compare.seeds = [.max, 0]
+        configuration.compare.fractions = [.count(10), .all]
+        configuration.compare.variants = [
+            .init(name: "a.b", set: ["tasks.*.weight=2", "batch.size=8"], single: true),
+            .init(name: "c", set: [], single: false),
+        ]
         return configuration
     }
 
@@ -89,6 +95,11 @@ struct ConfigurationTextTests {
                 max_skipped_steps: 10
                 watchdog: 300
                 output: /d/runs/reviews
+                compare:
+                  seeds: [1, 2, 3]
+                  fractions: [all]
+                  variants: []
+                  confidence: 0.95
 
                 """)
     }
@@ -107,6 +118,7 @@ struct ConfigurationTextTests {
         let read = try configuration(RunConfiguration.reference)
         var expected = try configuration(minimal)
         expected.tasks[0].train = .file("/c/train.tsv")
+        expected.compare.variants = [.init(name: "even", set: [], single: false)]
         #expect(read == expected)
         for key in ["learning_rate: 2.0e-5", "shards: 8", "best: mean.accuracy", "max_skipped_steps: 10"] {
             #expect(RunConfiguration.reference.contains(key))
@@ -149,12 +161,34 @@ struct ConfigurationTextTests {
         there.checkpoint.keep = 9
         there.tasks[0].dev = nil
         there.maxSkippedSteps = 1
+        there.compare = .init()
         there.tasks[0].train = .file("/moved/data/train.tsv")
         #expect(here.firstDifference(from: there) == nil && here.resumeIdentity == there.resumeIdentity)
         there.tasks[0].train = .file("/c/other/train.tsv")
         #expect(
             here.firstDifference(from: there)?.description
                 == "tasks.books.train is data/train.tsv here and other/train.tsv there")
+    }
+
+    @Test func whatDecidesResultsIsMore() throws {
+        let here = try configuration(minimal)
+        func difference(_ change: (inout RunConfiguration) -> Void) -> String? {
+            var there = here
+            change(&there)
+            return here.firstDifference(from: there, decidingResults: true)?.key
+        }
+        #expect(difference { $0.length = .epochs(1) } == "epochs")
+        #expect(difference { $0.length = .steps(1) } == "epochs")
+        #expect(difference { $0.evaluation.every = 1 } == "evaluation.every")
+        #expect(difference { $0.tasks[0].test = .file("/c/test.tsv") } == "tasks.books.test")
+        #expect(difference { $0.seed = 1 } == "seed")
+        #expect(
+            difference {
+                $0.output = "/x"
+                $0.checkpoint.every = 1
+                $0.tasks[0].train = .file("/moved/data/train.tsv")
+                $0.compare.seeds = [7]
+            } == nil)
     }
 
     @Test func aTaskHasItsKeysInTheIdentity() throws {

@@ -24,6 +24,9 @@ public struct RowSelection: Sendable, Equatable {
         }
     }
 
+    /// Whether there is a row that is not among `rows`.
+    func hasAny(but rows: Set<Int>) -> Bool { (0..<count).contains { !rows.contains(self[$0]) } }
+
     /// The row number at `position`, which is in `0..<count`.
     public subscript(position: Int) -> Int {
         switch storage {

@@ -56,6 +56,10 @@ struct ComparisonFolder: Sendable {
         }
     }
 
+    func hasRecord(_ run: PlannedRun) -> Bool {
+        FileManager.default.fileExists(atPath: "\(path)/\(run.folder)/\(Self.resultName)")
+    }
+
     /// - Throws: `RecordError` where there is none that can be read.
     func record(of run: PlannedRun) throws -> ComparisonRecord {
         let file = "\(path)/\(run.folder)/\(Self.resultName)"

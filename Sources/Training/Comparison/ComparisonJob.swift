@@ -108,7 +108,7 @@ public final class ComparisonJob {
                 try folder.write(record, of: planned)
                 if !settings.keepsModels { try? FileManager.default.removeItem(atPath: run.store.folder) }
                 session.finish(index)
-                let accuracies = results.scores.map(\.scores)
+                let accuracies = results.scores.all.map(\.scores)
                 observer.record(
                     .finished(
                         session.event(
@@ -116,42 +116,47 @@ public final class ComparisonJob {
                             seconds: Date().timeIntervalSince(began), elapsed: Date().timeIntervalSince(self.began))))
             }
             return true
-        } catch let failure as AgreedFailure {
-            if failure.code == .stopped { return false }
-            throw ComparisonFailure(code: failure.code, description: "\(planned.title): \(failure.message)")
+        } catch {
+            if ExitCode(error) == .stopped { return false }
+            let message = (error as? AgreedFailure)?.message ?? "\(error)"
+            throw ComparisonFailure(code: ExitCode(error), description: "\(planned.title): \(message)")
         }
     }
 
-    /// Collective in the group: the scores to be compared, and the step that they are of; nil where a stop cut it short.
-    private func results(of run: TrainingRun, _ keeper: ScoreKeeper, _ group: RankWatch) throws
-        -> (step: Int, scores: [NamedScores])?
-    {
+    /// What a run is scored by: its tasks' scores after a step.
+    private typealias Results = (step: Int, scores: SplitScores)
+
+    /// Collective in the group: the scores to be compared; nil where a stop cut it short.
+    private func results(of run: TrainingRun, _ keeper: ScoreKeeper, _ group: RankWatch) throws -> Results? {
         guard settings.scoredAt == .last else {
             let step = try run.restoreBest()
             return try run.heldOutScores().map { (step, $0) }
         }
-        let known = run.datasets.indices.compactMap { task in
-            keeper.scores(of: run.datasets[task].name, run.heldOutSplit(task).rawValue, step: run.state.step)
-        }
+        let known = keeper.heldOutScores(of: run)
         // Only the first rank keeps scores; a run that was stopped at its end has them from an earlier session.
-        let isKnown = try group.communicator.allGather(known.count == run.datasets.count)[0]
-        if isKnown { return (run.state.step, known) }
+        let isKnown = try group.communicator.allGather(known != nil)[0]
+        if isKnown { return (run.state.step, known ?? SplitScores(all: [])) }
         return try run.heldOutScores().map { (run.state.step, $0) }
     }
 
-    private func record(of planned: PlannedRun, _ run: TrainingRun, _ results: (step: Int, scores: [NamedScores]))
-        throws
-        -> ComparisonRecord
-    {
+    private func record(of planned: PlannedRun, _ run: TrainingRun, _ results: Results) throws -> ComparisonRecord {
         let configuration = planned.configuration
         let log = try RunLog(
             path: configuration.output + "/metrics.jsonl", split: configuration.evaluation.split.rawValue)
         let passes = run.passes
-        let tasks = try results.scores.enumerated().map { place, task in
-            guard let confusion = task.confusion else { throw RunError("task \(task.name) has no confusion counts") }
-            return Comparison.TaskResult(
-                name: task.name, trainCount: run.datasets[place].trainingRows.count, passes: passes[place],
-                scores: task.scores, confusion: confusion, curve: log.curve(of: task.name))
+        var tasks: [Comparison.TaskResult] = []
+        var outcomes: [ComparisonRecord.Outcomes] = []
+        for (place, task) in results.scores.all.enumerated() {
+            guard let confusion = task.confusion, let examples = task.outcomes else {
+                throw RunError("the evaluation of \(task.name) kept no counts")
+            }
+            let rest = results.scores.withoutExcluded?[place]
+            tasks.append(
+                .init(
+                    name: task.name, trainCount: run.datasets[place].trainingRows.count, passes: passes[place],
+                    scores: task.scores, confusion: confusion, scoresWithoutExcluded: rest?.scores,
+                    confusionWithoutExcluded: rest?.confusion, curve: log.curve(of: task.name)))
+            outcomes.append(.init(task: task.name, examples: examples, withoutExcluded: rest?.outcomes))
         }
         return ComparisonRecord(
             identity: planned.identity(settings),
@@ -159,14 +164,16 @@ public final class ComparisonJob {
                 variant: planned.variant.name, fraction: planned.fraction.name, seed: planned.seed, task: planned.task,
                 folder: planned.folder, scoredStep: results.step, tasks: tasks, lossCurve: log.lossCurve,
                 cost: log.cost),
-            outcomes: try results.scores.map { task in
-                guard let outcomes = task.outcomes else { throw RunError("task \(task.name) has no outcomes") }
-                return .init(task: task.name, examples: outcomes)
-            })
+            outcomes: outcomes)
     }
 
     /// On rank 0: puts all results together, and writes `comparison.json`.
     private func sumUp() throws -> Comparison {
+        // What another machine has just written may take a moment to be seen here.
+        for _ in 0..<600 where !plan.runs.allSatisfy(folder.hasRecord) {
+            _ = watch.goesOn()
+            usleep(100_000)
+        }
         let records = try plan.runs.map { try folder.record(of: $0) }
         let comparison = plan.comparison(records, settings)
         try folder.write(comparison)

@@ -2,52 +2,52 @@ import Metrics
 import TaskData
 
 /// One training of a comparison.
-struct PlannedRun: Sendable {
-    let variant: Comparison.Variant
-    let fraction: Comparison.Fraction
-    let seed: UInt64
+package struct PlannedRun: Sendable {
+    package let variant: Comparison.Variant
+    package let fraction: Comparison.Fraction
+    package let seed: UInt64
     /// The only task; nil where all are trained together.
-    let task: String?
-    let configuration: RunConfiguration
+    package let task: String?
+    package let configuration: RunConfiguration
     /// An estimate of the work, in tokens that are trained.
-    let work: Double
+    package let work: Double
 
     /// Relative to that of the comparison.
-    var folder: String { Self.folder(variant.name, fraction, seed, task) }
+    package var folder: String { Self.folder(variant.name, fraction, seed, task) }
 
     static func folder(_ variant: String, _ fraction: Comparison.Fraction, _ seed: UInt64, _ task: String?) -> String {
         "runs/\(variant)/\(fraction.name)/seed-\(seed)" + (task.map { "/\($0)" } ?? "")
     }
 
     /// Canonical shards of a step: the same on any number of ranks.
-    var shardCount: Int {
+    package var shardCount: Int {
         if case .count(let count) = configuration.batch.shards { count } else { 8 }
     }
 
     /// Such as `single books, 100 examples, seed 2`.
-    var title: String {
+    package var title: String {
         let size = fraction.limit.map { "\($0) examples" } ?? "all examples"
         return "\(variant.name)\(task.map { " \($0)" } ?? ""), \(size), seed \(seed)"
     }
 }
 
 /// Everything that a comparison trains, found out before anything is trained.
-struct ComparisonPlan: Sendable {
+package struct ComparisonPlan: Sendable {
     /// The configuration as it is; its output is the folder of the comparison.
-    let base: RunConfiguration
-    let variants: [Comparison.Variant]
-    let fractions: [Comparison.Fraction]
-    let seeds: [UInt64]
+    package let base: RunConfiguration
+    package let variants: [Comparison.Variant]
+    package let fractions: [Comparison.Fraction]
+    package let seeds: [UInt64]
     let datasets: [TaskDataset]
     /// Fractions outermost, then variants, seeds and tasks.
-    let runs: [PlannedRun]
+    package let runs: [PlannedRun]
 
     var epochs: Double {
         if case .epochs(let epochs) = base.length { epochs } else { 0 }
     }
 
     /// - Throws: `ConfigurationError`, `UsageError` or what is wrong with the data.
-    init(_ settings: ComparisonSettings) throws {
+    package init(_ settings: ComparisonSettings) throws {
         let base = try settings.configuration()
         let compare = base.compare
         let own = (settings.variants ?? compare.variants).map {

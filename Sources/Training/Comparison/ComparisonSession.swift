@@ -106,8 +106,13 @@ extension ComparisonPlan {
     /// - Parameter records: of all runs, in their order.
     func comparison(_ records: [ComparisonRecord], _ settings: ComparisonSettings) -> Comparison {
         let bootstrap = PairedBootstrap(confidence: base.compare.confidence, resamples: settings.resamples)
-        let summaries = ComparisonSummaries(
-            tasks: datasets.map(\.name), seeds: seeds, records: records, bootstrap: bootstrap)
+        func summaries(isWithoutExcluded: Bool) -> [Comparison.Summary] {
+            ComparisonSummaries(
+                tasks: datasets.map(\.name), seeds: seeds, records: records, bootstrap: bootstrap,
+                isWithoutExcluded: isWithoutExcluded
+            ).summaries(variants: variants, fractions: fractions)
+        }
+        let hasExcluded = datasets.contains { !$0.testExcludes.isEmpty }
         let model =
             switch base.model {
             case .folder(let name), .hub(let name): name
@@ -123,6 +128,7 @@ extension ComparisonPlan {
                     split: $0.test == nil ? "dev" : "test")
             },
             variants: variants, fractions: fractions, seeds: seeds, runs: records.map(\.run),
-            summaries: summaries.summaries(variants: variants, fractions: fractions))
+            summaries: summaries(isWithoutExcluded: false),
+            summariesWithoutExcluded: hasExcluded ? summaries(isWithoutExcluded: true) : nil)
     }
 }

@@ -2,17 +2,17 @@ import Foundation
 import Metrics
 
 /// What a run's `metrics.jsonl` says of its course: the same whether the run was done in one go or stopped and resumed.
-struct RunLog {
-    private(set) var cost = Comparison.Cost()
+package struct RunLog {
+    package private(set) var cost = Comparison.Cost()
     private var losses: [Comparison.LossPoint] = []
     private var curves: [String: [Comparison.CurvePoint]] = [:]
 
     /// The most points of a curve.
-    static let pointLimit = 100
+    package static let pointLimit = 100
 
     /// - Parameter split: whose evaluations make the curves.
     /// - Throws: `RunError` where the file cannot be read.
-    init(path: String, split: String) throws {
+    package init(path: String, split: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw RunError("\(path) cannot be read: it says how the run went")
         }
@@ -46,7 +46,7 @@ struct RunLog {
     }
 
     /// At most `pointLimit` points, each with the mean loss of as many steps, the last one perhaps of fewer.
-    var lossCurve: [Comparison.LossPoint] {
+    package var lossCurve: [Comparison.LossPoint] {
         let width = (losses.count + Self.pointLimit - 1) / Self.pointLimit
         return stride(from: 0, to: losses.count, by: max(1, width)).map { first in
             let part = losses[first..<min(first + width, losses.count)]
@@ -56,7 +56,7 @@ struct RunLog {
     }
 
     /// A task's evaluations, at most `pointLimit` of them, evenly spread up to the last.
-    func curve(of task: String) -> [Comparison.CurvePoint] {
+    package func curve(of task: String) -> [Comparison.CurvePoint] {
         let points = curves[task] ?? []
         guard points.count > Self.pointLimit else { return points }
         return (1...Self.pointLimit).map { points[$0 * points.count / Self.pointLimit - 1] }

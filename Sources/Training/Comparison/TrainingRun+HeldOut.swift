@@ -6,13 +6,17 @@ extension TrainingRun {
     /// The split that a comparison scores a task on.
     func heldOutSplit(_ task: Int) -> RunConfiguration.Evaluation.Split { datasets[task].test == nil ? .dev : .test }
 
+    /// Whether any task has rows that a second set of scores leaves out.
+    var hasExcluded: Bool { datasets.contains { !$0.testExcludes.isEmpty } }
+
     /// Collective: scores of every task on its test file, or its dev file where it has none, with the parameters as they
     /// are; nil where a stop cut it short.
-    func heldOutScores() throws -> [NamedScores]? {
+    func heldOutScores() throws -> SplitScores? {
         try watch.enter(.evaluation, step: state.step)
         let evaluator = Evaluator(
             files: datasets.map { $0.test ?? $0.dev }, tasks: model.tasks, tokenizer: source.tokenizer,
-            maxLength: configuration.batch.maxLength)
+            maxLength: configuration.batch.maxLength,
+            excluded: datasets.map { $0.test == nil ? [] : $0.testExcludes })
         return try evaluator.scores(replica.lanes.map(\.pass), communicator, goesOn: watch.goesOn)
     }
 
@@ -55,8 +59,22 @@ final class ScoreKeeper: RunObserver {
         }
     }
 
-    /// The scores of a task on a split after a step, where it was scored then.
-    func scores(of task: String, _ split: String, step: Int) -> NamedScores? {
+    /// The scores of every task on its test file, or its dev file where it has none, after the run's last step; nil where not
+    /// all of them are known.
+    func heldOutScores(of run: TrainingRun) -> SplitScores? {
+        func all(_ testSplit: String) -> [NamedScores]? {
+            let known = run.datasets.indices.compactMap { task in
+                let split = run.heldOutSplit(task) == .test ? testSplit : "dev"
+                return scores(of: run.datasets[task].name, split, step: run.state.step)
+            }
+            return known.count == run.datasets.count ? known : nil
+        }
+        guard let scores = all("test") else { return nil }
+        guard run.hasExcluded else { return SplitScores(all: scores) }
+        return all(SplitScores.testWithoutExcluded).map { SplitScores(all: scores, withoutExcluded: $0) }
+    }
+
+    private func scores(of task: String, _ split: String, step: Int) -> NamedScores? {
         let evaluation = evaluations.withLock { $0[split] }
         guard let evaluation, evaluation.step == step else { return nil }
         return evaluation.tasks.first { $0.name == task }

@@ -51,7 +51,7 @@ extension RunConfiguration {
 
         static let keys: [ConfigurationKey<Self>] = [
             .value(
-                "name", \.name, validName, example: "temperature", resume: .free,
+                "name", \.name, validName, example: "even", resume: .free,
                 help: "of the variant's folder and column"),
             .value("set", \.set, resume: .free, help: "overrides as for --set"),
             .value("single", \.single, resume: .free, help: "whether each task is trained alone"),
@@ -86,10 +86,4 @@ extension RunConfiguration.Fraction: ConfigurationValue {
         case .count(let count): count.node
         }
     }
-}
-
-extension Bool: ConfigurationValue {
-    static var expected: String { "true or false" }
-    static func read(_ node: SettingNode, _ paths: PathResolver) -> Bool? { node.plainText.flatMap { Bool($0) } }
-    var node: SettingNode? { .plain(String(self)) }
 }

@@ -121,8 +121,15 @@ extension RunConfiguration {
                 reader.report(
                     weights.origin, "tasks.\(task.name).class_weights are only for tasks of the kind single_label")
             }
+            if task.testExcludes != nil, task.test == nil {
+                let origin = item["test_excludes"]?.origin ?? item.origin
+                reader.report(origin, "tasks.\(task.name).test_excludes is given, but there is no test")
+            }
             guard checkingFiles else { continue }
-            for (key, location) in [("train", task.train), ("dev", task.dev), ("test", task.test)] {
+            let files = [
+                ("train", task.train), ("dev", task.dev), ("test", task.test), ("test_excludes", task.testExcludes),
+            ]
+            for (key, location) in files {
                 guard case .file(let path) = location, !path.isEmpty else { continue }
                 if !FileManager.default.fileExists(atPath: path) {
                     let origin = item[key]?.origin ?? item.origin

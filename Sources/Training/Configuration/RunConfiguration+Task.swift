@@ -8,6 +8,8 @@ extension RunConfiguration {
         public var train = DataLocation.file("")
         public var dev: DataLocation?
         public var test: DataLocation?
+        /// A list of test rows to be left out of a second set of scores.
+        public var testExcludes: DataLocation?
         public var text = TextColumns(first: "text")
         public var label = "label"
         /// In the order of the classes. Nil: as found in `train`, sorted.
@@ -58,7 +60,11 @@ extension RunConfiguration {
                 "train", \.train, example: "train.tsv", resume: .location,
                 help: "TSV, CSV or JSON Lines, also gzipped, relative to this file"),
             .optional("dev", \.dev, unset: "none", resume: .free, help: "evaluated on the way; as train"),
-            .optional("test", \.test, unset: "none", resume: .free, help: "for evaluate; as train"),
+            .optional("test", \.test, unset: "none", resume: .free, help: "scored at the end; as train"),
+            .optional(
+                "test_excludes", \.testExcludes, ConfigurationCheck(text: ", with a row number a line", holds: isFile),
+                unset: "none", resume: .free,
+                help: "file with 0-based rows of test, one a line, without which test is scored once more"),
             .value("text", \.text, help: "column of the text, or [first, second] for pairs"),
             .value("label", \.label, help: "column of the label"),
             .optional(
@@ -79,6 +85,8 @@ extension RunConfiguration {
                 help: "what a label's examples count in the loss; balanced: all labels together the same"),
             .value("bad_rows", \.badRows, help: "a row that cannot be read ends the run, or is left out and counted"),
         ]
+
+        private static let isFile: @Sendable (DataLocation) -> Bool = { if case .file = $0 { true } else { false } }
 
         private static let validName = ConfigurationCheck<String>(
             text: " of at most 64 letters, digits, _ and - (it becomes part of tensor names), and not mean"

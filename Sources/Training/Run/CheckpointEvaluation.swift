@@ -64,7 +64,7 @@ public struct CheckpointEvaluation {
         let passes = (0..<threads).map { _ in
             ModelPass(saved.model, parameters: saved.parameters.view, weights: weights)
         }
-        let scores = try evaluator.scores(passes, communicator) { true }?.scores ?? []
+        let scores = try evaluator.scores(passes, communicator) { true }?.all ?? []
         let criterion = configuration.evaluation.best
         return RunEvent.Evaluation(
             step: step, split: split.rawValue, tasks: scores, criterion: criterion.description,

@@ -140,6 +140,7 @@ extension TaskDescription {
         self.init(
             name: entry.name, train: try TaskSource(entry.train), dev: try entry.dev.map { try TaskSource($0) },
             test: try entry.test.map { try TaskSource($0) },
+            testExcludes: entry.testExcludes.flatMap { if case .file(let path) = $0 { path } else { nil } },
             columns: TaskColumns(
                 text: [entry.text.first] + (entry.text.second.map { [$0] } ?? []), label: entry.label,
                 kind: entry.taskKind, labelSeparator: entry.labelSeparator.utf8.first ?? UInt8(ascii: ",")),

@@ -12,8 +12,8 @@ struct TaskTally: Sendable {
     private var sets: LabelSetCounts?
     /// The predicted numbers of a regression, by place among the usable rows.
     private var numbers: [Double] = []
-    /// Which examples are all right; nil of a regression.
-    private(set) var outcomes: ExampleOutcomes?
+    /// Which examples are all right, by place; nil of a regression.
+    private var allOutcomes: ExampleOutcomes?
 
     /// An example's loss and what was made of it.
     struct Outcome {
@@ -24,10 +24,17 @@ struct TaskTally: Sendable {
         let probability: Double
     }
 
-    /// - Parameter count: examples of the task.
-    init(_ task: ClassificationTask, count: Int) {
+    /// The places that count.
+    private let places: [Int]
+
+    /// - Parameters:
+    ///   - rows: the usable ones of the file.
+    ///   - excluded: rows of the file that do not count, and are never added.
+    init(_ task: ClassificationTask, _ rows: RowSelection, excluding excluded: Set<Int> = []) {
+        let count = rows.count
+        places = (0..<count).filter { !excluded.contains(rows[$0]) }
         kind = task.kind
-        if kind != .regression { outcomes = ExampleOutcomes(count: count) }
+        if kind != .regression { allOutcomes = ExampleOutcomes(count: count) }
         switch kind {
         case .singleLabel: confusion = ConfusionCounts(labelCount: task.labels.count)
         case .multiLabel: sets = LabelSetCounts(labelCount: task.labels.count)
@@ -46,14 +53,14 @@ struct TaskTally: Sendable {
         case .singleLabel:
             let predicted = indexOfLargest(logits)
             confusion?.add(actual: label, predicted: predicted)
-            if predicted == label { outcomes?.markCorrect(place) }
+            if predicted == label { allOutcomes?.markCorrect(place) }
             return Outcome(
                 loss: crossEntropy(scores, label: label), predicted: predicted, probability: softmax(scores)[predicted])
         case .multiLabel:
             let actual = scores.indices.map { LabelCode.set(label, contains: $0) }
             let predicted = scores.map { $0 > 0 }
             sets?.add(actual: actual, predicted: predicted)
-            if predicted == actual { outcomes?.markCorrect(place) }
+            if predicted == actual { allOutcomes?.markCorrect(place) }
             return Outcome(
                 loss: binaryCrossEntropy(scores, labels: actual),
                 predicted: LabelCode.set(predicted.indices.filter { predicted[$0] }),
@@ -69,7 +76,7 @@ struct TaskTally: Sendable {
     var integers: [Int64] {
         get {
             (confusion?.counts ?? sets?.counts ?? numbers.map { Int64(bitPattern: $0.bitPattern) })
-                + (outcomes?.summands ?? [])
+                + (allOutcomes?.summands ?? [])
         }
         set {
             let newValue = takeOutcomes(newValue)
@@ -83,10 +90,16 @@ struct TaskTally: Sendable {
         }
     }
 
+    /// Which of the examples that count are all right; nil of a regression.
+    var outcomes: ExampleOutcomes? {
+        guard let allOutcomes else { return nil }
+        return ExampleOutcomes(places.map { allOutcomes[$0] })
+    }
+
     /// Takes the examples' outcomes from the end of the integers, and returns the rest.
     private mutating func takeOutcomes(_ integers: [Int64]) -> [Int64] {
-        guard let count = outcomes?.summands.count else { return integers }
-        outcomes?.summands = integers.suffix(count)
+        guard let count = allOutcomes?.summands.count else { return integers }
+        allOutcomes?.summands = integers.suffix(count)
         return integers.dropLast(count)
     }
 
@@ -94,7 +107,7 @@ struct TaskTally: Sendable {
     ///   - loss: the sum over the examples.
     ///   - file: that was scored.
     func scores(loss: Double, _ file: TaskFile) -> TaskScores {
-        let count = file.usableRows.count
+        let count = places.count
         let mean = loss / Double(max(1, count))
         if let confusion {
             return TaskScores(
@@ -105,12 +118,13 @@ struct TaskTally: Sendable {
             return TaskScores(
                 count: count, [.loss: mean, .accuracy: sets.accuracy, .microF1: sets.microF1, .macroF1: sets.macroF1])
         }
-        let actual = numbers.indices.map { Double(LabelCode.value(file.label(ofRow: file.usableRows[$0]))) }
+        let actual = places.map { Double(LabelCode.value(file.label(ofRow: file.usableRows[$0]))) }
+        let predicted = places.map { numbers[$0] }
         return TaskScores(
             count: count,
             [
-                .loss: mean, .pearson: Correlation.pearson(actual, numbers),
-                .spearman: Correlation.spearman(actual, numbers),
+                .loss: mean, .pearson: Correlation.pearson(actual, predicted),
+                .spearman: Correlation.spearman(actual, predicted),
             ])
     }
 }

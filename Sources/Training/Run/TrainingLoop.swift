@@ -135,7 +135,8 @@ extension TrainingRun {
     /// Collective: scores the split that decides. - Returns: whether it is the best so far; nil where a stop cut it short.
     private func evaluate(_ reporter: RootReporter) throws -> Bool? {
         let began = Date()
-        guard let (scores, mistakes) = try scores(configuration.evaluation.split, reporter) else { return nil }
+        guard let all = try scores(configuration.evaluation.split, reporter) else { return nil }
+        let scores = all.all
         guard !scores.isEmpty else { return false }
         let criterion = configuration.evaluation.best
         let score = criterion.value(in: scores)
@@ -148,7 +149,7 @@ extension TrainingRun {
                     criterion: criterion.description, score: score, isBest: isBetter,
                     seconds: Date().timeIntervalSince(began))))
         if state.step == totalSteps, !scoresTestFiles {
-            try report(mistakes, scores, configuration.evaluation.split, reporter)
+            try report(all.mistakes, scores, configuration.evaluation.split, reporter)
         }
         return isBetter
     }
@@ -157,14 +158,17 @@ extension TrainingRun {
     private func reportTestScores(_ reporter: RootReporter) throws {
         guard scoresTestFiles else { return }
         let began = Date()
-        guard let (scores, mistakes) = try scores(.test, reporter) else { return }
+        guard let scores = try scores(.test, reporter) else { return }
         let criterion = configuration.evaluation.best
-        reporter.record(
-            .evaluation(
-                .init(
-                    step: state.step, split: "test", tasks: scores, criterion: criterion.description,
-                    score: criterion.value(in: scores), isBest: false, seconds: Date().timeIntervalSince(began))))
-        try report(mistakes, scores, .test, reporter)
+        for (split, scores) in [("test", scores.all), (SplitScores.testWithoutExcluded, scores.withoutExcluded)] {
+            guard let scores else { continue }
+            reporter.record(
+                .evaluation(
+                    .init(
+                        step: state.step, split: split, tasks: scores, criterion: criterion.description,
+                        score: criterion.value(in: scores), isBest: false, seconds: Date().timeIntervalSince(began))))
+        }
+        try report(scores.mistakes, scores.all, .test, reporter)
     }
 
     /// Collective: tells the worst mistakes of the final scoring; their texts are looked up on rank 0.
@@ -182,9 +186,7 @@ extension TrainingRun {
     }
 
     /// Collective. - Returns: nil where a stop cut it short.
-    private func scores(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws
-        -> (scores: [NamedScores], mistakes: WorstMistakes)?
-    {
+    private func scores(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> SplitScores? {
         reporter.phase("scoring the \(split.rawValue) files")
         try watch.enter(.evaluation, step: state.step)
         let scores = try evaluator(split).scores(replica.lanes.map(\.pass), communicator, goesOn: watch.goesOn)

@@ -227,13 +227,14 @@ public final class TrainingRun {
     /// The splits that a resumed run scores again after the step it resumes from.
     public var splitsScoredAgain: [String] {
         (state.evaluationIsDue == true ? [configuration.evaluation.split.rawValue] : [])
-            + (state.step == totalSteps && scoresTestFiles ? ["test"] : [])
+            + (state.step == totalSteps && scoresTestFiles ? ["test", SplitScores.testWithoutExcluded] : [])
     }
 
     func evaluator(_ split: RunConfiguration.Evaluation.Split) -> Evaluator {
         Evaluator(
             files: datasets.map { split == .dev ? $0.dev : $0.test }, tasks: model.tasks, tokenizer: source.tokenizer,
-            maxLength: configuration.batch.maxLength)
+            maxLength: configuration.batch.maxLength,
+            excluded: datasets.map { split == .dev ? [] : $0.testExcludes })
     }
 }
 
