@@ -48,7 +48,7 @@ extension EndToEnd {
                     Self.arguments(project, into: output), fault: "rank=0,phase=step,\(fault)")
                 #expect(cut.code == code, "\(cut)")
                 let folder = output + "/runs/joint/20/seed-1"
-                #expect(code != 75 || project.exists(folder + "/checkpoints/step-00000004"), "\(cut)")
+                #expect(code != 75 || project.exists(folder + "/checkpoints/latest"), "\(cut)")
                 let rest = try await Program.run(Self.arguments(project, into: output), ranks: 2)
                 #expect(rest.code == 0, "\(rest)")
                 #expect(try Self.results(project, output) == expected)
@@ -154,8 +154,6 @@ extension EndToEnd {
             let outcome = try await Program.run(
                 Self.arguments(project, into: "out"), ranks: 2, fault: "rank=1,phase=step,step=3,kind=\(kind)")
             #expect(!outcome.isTimedOut && (outcome.code == code || outcome.code == 128 + SIGKILL), "\(outcome)")
-            let rest = try await Program.run(Self.arguments(project, into: "out"))
-            #expect(rest.code == 0, "\(rest)")
         }
 
         @Test func mistakes() async throws {

@@ -16,7 +16,7 @@ public enum RowNumbers {
         }
         var rows: Set<Int> = []
         for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespaces)
+            let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             if text.isEmpty || text.hasPrefix("#") { continue }
             guard let row = Int(text), (0..<rowCount).contains(row) else {
                 let found = text.prefix(40)
