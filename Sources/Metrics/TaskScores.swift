@@ -75,7 +75,7 @@ extension TaskScores: Codable {
 }
 
 /// A task and its scores.
-public struct NamedScores: Sendable, Equatable {
+public struct NamedScores: Sendable, Equatable, Codable {
     public var name: String
     public var scores: TaskScores
     /// The counts that the scores follow from; nil where nobody kept them, and for tasks without one label an example.

@@ -98,11 +98,7 @@ struct Compare: ParsableCommand {
             let watch = try RankWatch(communicator, seconds: configuration.watchdog)
             return try watch.guarding {
                 let job = try ComparisonJob(settings, options: options, watch: watch, observer: display)
-                let outcome = try job.run { run in
-                    try MetricsLog(
-                        path: run.configuration.output + "/metrics.jsonl", resumingAfter: run.resumedFrom?.step,
-                        scoringAgain: run.splitsScoredAgain)
-                }
+                let outcome = try job.run(logging: RunReports.log)
                 switch outcome {
                 case .finished(let comparison):
                     guard let comparison else { return .done }

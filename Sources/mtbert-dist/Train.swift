@@ -88,8 +88,7 @@ struct Train: ParsableCommand {
                     communicator.rank == 0 ? try RunReports.observer(of: run, display: display) : display
                 }
                 if communicator.rank == 0 { run.noteStart() }
-                let end = try run.train(observer)
-                return end.status == .finished ? .done : .stopped
+                return try run.trainAndFinish(observer, logging: RunReports.log) ? .done : .stopped
             }
         }
     }
@@ -106,13 +105,16 @@ struct Train: ParsableCommand {
 
 /// The files that a run reports to.
 enum RunReports {
+    static func log(of run: TrainingRun) throws -> any RunObserver {
+        try MetricsLog(
+            path: run.configuration.output + "/metrics.jsonl", resumingAfter: run.resumedFrom?.step,
+            scoringAgain: run.splitsScoredAgain)
+    }
+
     static func observer(of run: TrainingRun, display: ProgressDisplay) throws -> any RunObserver {
         let output = run.configuration.output
         return FanOutObserver([
-            try MetricsLog(
-                path: output + "/metrics.jsonl", resumingAfter: run.resumedFrom?.step,
-                scoringAgain: run.splitsScoredAgain),
-            try TensorBoardWriter(folder: output), display,
+            try log(of: run), try TensorBoardWriter(folder: output), display,
         ])
     }
 }

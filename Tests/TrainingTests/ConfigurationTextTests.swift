@@ -85,6 +85,8 @@ struct ConfigurationTextTests {
                   r_drop: 0.0
                 precision: fp32
                 seed: 42
+                finishing:
+                  epochs: 0.0
                 evaluation:
                   every: 200
                   split: dev

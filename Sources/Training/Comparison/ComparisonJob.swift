@@ -98,15 +98,19 @@ public final class ComparisonJob {
         }
         do {
             defer { watch.beforeEnding(nil) }
+            var options = options
+            // The finishing phase starts from the checkpoint of the last step.
+            if planned.configuration.finishing.epochs > 0 { options.savesLast = true }
             let run = try TrainingRun(planned.configuration, options: options, watch: group, display: keeper)
             let log = try group.communicator.agreeing { isLeader ? try logging(run) : keeper }
             let end = try run.train(isLeader ? FanOutObserver([log, keeper]) : keeper)
-            guard end.status == .finished, let results = try results(of: run, keeper, group) else { return false }
+            guard end.status == .finished, let results = try results(of: run, keeper, group, logging)
+            else { return false }
             try group.communicator.agreeing {
                 guard isLeader else { return }
                 let record = try record(of: planned, run, results)
                 try folder.write(record, of: planned)
-                if !settings.keepsModels { try? FileManager.default.removeItem(atPath: run.store.folder) }
+                if !settings.keepsModels { run.removeModels() }
                 session.finish(index)
                 let accuracies = results.scores.all.map(\.scores)
                 observer.record(
@@ -127,7 +131,14 @@ public final class ComparisonJob {
     private typealias Results = (step: Int, scores: SplitScores)
 
     /// Collective in the group: the scores to be compared; nil where a stop cut it short.
-    private func results(of run: TrainingRun, _ keeper: ScoreKeeper, _ group: RankWatch) throws -> Results? {
+    private func results(
+        of run: TrainingRun, _ keeper: ScoreKeeper, _ group: RankWatch,
+        _ logging: (TrainingRun) throws -> any RunObserver
+    ) throws -> Results? {
+        if run.configuration.finishing.epochs > 0 {
+            let reporter = RootReporter(isRoot: group.communicator.rank == 0, observer: keeper)
+            return try FinishingPhase(after: run)?.run(reporter, logging: logging).map { (run.state.step, $0) }
+        }
         guard settings.scoredAt == .last else {
             let step = try run.restoreBest()
             return try run.heldOutScores().map { (step, $0) }
@@ -141,9 +152,10 @@ public final class ComparisonJob {
 
     private func record(of planned: PlannedRun, _ run: TrainingRun, _ results: Results) throws -> ComparisonRecord {
         let configuration = planned.configuration
-        let log = try RunLog(
-            path: configuration.output + "/metrics.jsonl", split: configuration.evaluation.split.rawValue)
-        let passes = run.passes
+        let split = configuration.evaluation.split.rawValue
+        let log = try RunLog(path: configuration.output + "/metrics.jsonl", split: split)
+        let passes = run.passes.map { $0 + configuration.finishing.epochs }
+        let finishing = try run.finishingFolders.map { try RunLog(path: $0 + "/metrics.jsonl", split: split).cost }
         var tasks: [Comparison.TaskResult] = []
         var outcomes: [ComparisonRecord.Outcomes] = []
         for (place, task) in results.scores.all.enumerated() {
@@ -163,7 +175,7 @@ public final class ComparisonJob {
             run: .init(
                 variant: planned.variant.name, fraction: planned.fraction.name, seed: planned.seed, task: planned.task,
                 folder: planned.folder, scoredStep: results.step, tasks: tasks, lossCurve: log.lossCurve,
-                cost: log.cost),
+                cost: finishing.reduce(log.cost, +)),
             outcomes: outcomes)
     }
 

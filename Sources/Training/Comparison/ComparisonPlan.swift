@@ -115,6 +115,11 @@ package struct ComparisonPlan: Sendable {
                     + "than training all together does, and the comparison would not be fair. Say with epochs how often "
                     + "every example shall be seen, as by --set epochs=3")
         }
+        if settings.scoredAt == .best, configuration.finishing.epochs > 0 {
+            throw UsageError(
+                "variant \(variant.name) has a finishing phase, which starts from the last step: score it there, without "
+                    + "--score-at best")
+        }
         var same = configuration
         for task in same.tasks.indices where base.tasks.indices.contains(task) {
             (same.tasks[task].weight, same.tasks[task].cap) = (base.tasks[task].weight, base.tasks[task].cap)

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import Metrics
 import Synchronization
 
@@ -34,6 +35,19 @@ extension TrainingRun {
         }
         try replica.broadcastParameters()
         return step
+    }
+
+    /// The folders of the runs of the tasks by themselves, where the configuration asks for them.
+    var finishingFolders: [String] {
+        configuration.finishing.epochs == 0
+            ? [] : configuration.tasks.map { configuration.finishing($0, from: "").output }
+    }
+
+    /// Deletes all checkpoints.
+    func removeModels() {
+        for folder in [configuration.output] + finishingFolders {
+            try? FileManager.default.removeItem(atPath: RunFolder(path: folder).checkpointsFolder)
+        }
     }
 
     /// How often each task's examples were seen in training: examples seen ÷ examples.

@@ -64,7 +64,8 @@ extension RunConfiguration {
 
     /// Whether a key that is free when a run is resumed decides what the run is scored by.
     private static func decidesResults(_ name: String) -> Bool {
-        ["epochs", "steps"].contains(name) || name.hasPrefix("evaluation.") || name.hasPrefix("tasks.")
+        ["epochs", "steps"].contains(name)
+            || ["evaluation.", "finishing.", "tasks."].contains { name.hasPrefix($0) }
     }
 
     private static func identityLines(

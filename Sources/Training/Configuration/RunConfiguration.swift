@@ -22,6 +22,7 @@ public struct RunConfiguration: Sendable, Equatable {
     public var regularization = Regularization()
     public var precision = Precision.fp32
     public var seed: UInt64 = 42
+    public var finishing = Finishing()
     public var evaluation = Evaluation()
     public var checkpoint = Checkpoint()
     /// A run stops after so many steps in a row without a finite loss and gradient.
@@ -84,6 +85,7 @@ extension RunConfiguration: ConfigurationSection {
         .section("regularization", \.regularization, help: "against learning single examples by heart"),
         .value("precision", \.precision, help: "of the encoder's matrix products; all else is fp32"),
         .value("seed", \.seed, help: "decides order, dropout, limits and new weights"),
+        .section("finishing", \.finishing, resume: .free, help: "each task by itself, behind joint training"),
         .section("evaluation", \.evaluation, resume: .free, help: "looking at the tasks on the way"),
         .section("checkpoint", \.checkpoint, resume: .free, help: "saving on the way; the last step always is"),
         .value(

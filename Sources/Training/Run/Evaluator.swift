@@ -146,6 +146,8 @@ struct SplitScores: Sendable {
 
     /// What the split without those rows is called.
     static let testWithoutExcluded = "test_without_excluded"
+    /// What the split is called behind the finishing phase.
+    static let finished = "test_finished"
 }
 
 /// Hands a value to one thread at a time.

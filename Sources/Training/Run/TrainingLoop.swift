@@ -137,6 +137,7 @@ extension TrainingRun {
         let began = Date()
         guard let all = try scores(configuration.evaluation.split, reporter) else { return nil }
         let scores = all.all
+        if state.step == totalSteps, configuration.evaluation.split == .dev { devScores = scores }
         guard !scores.isEmpty else { return false }
         let criterion = configuration.evaluation.best
         let score = criterion.value(in: scores)
@@ -159,6 +160,7 @@ extension TrainingRun {
         guard scoresTestFiles else { return }
         let began = Date()
         guard let scores = try scores(.test, reporter) else { return }
+        testScores = scores
         let criterion = configuration.evaluation.best
         for (split, scores) in [("test", scores.all), (SplitScores.testWithoutExcluded, scores.withoutExcluded)] {
             guard let scores else { continue }

@@ -68,6 +68,9 @@ public final class TrainingRun {
     let store: CheckpointStore
     let schedule: LearningRateSchedule
     var state: TrainerState
+    /// The scores behind the last step, once they are known.
+    var devScores: [NamedScores]?
+    var testScores: SplitScores?
     /// Whether all ranks have agreed to stop.
     var isStopping = false
     /// The checkpoint that the run goes on from.
@@ -228,6 +231,7 @@ public final class TrainingRun {
     public var splitsScoredAgain: [String] {
         (state.evaluationIsDue == true ? [configuration.evaluation.split.rawValue] : [])
             + (state.step == totalSteps && scoresTestFiles ? ["test", SplitScores.testWithoutExcluded] : [])
+            + (configuration.finishing.epochs > 0 ? [SplitScores.finished] : [])
     }
 
     func evaluator(_ split: RunConfiguration.Evaluation.Split) -> Evaluator {
