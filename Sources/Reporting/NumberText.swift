@@ -52,3 +52,8 @@ package func byteCount(_ bytes: Int) -> String {
     }
     return "\(bytes) B"
 }
+
+/// A number in three significant digits, with an exponent where it is small or large: "2e-05".
+package func general(_ value: Double) -> String {
+    String(format: "%.3g", value)
+}

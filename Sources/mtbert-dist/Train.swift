@@ -114,7 +114,7 @@ enum RunReports {
     static func observer(of run: TrainingRun, display: ProgressDisplay) throws -> any RunObserver {
         let output = run.configuration.output
         return FanOutObserver([
-            try log(of: run), try TensorBoardWriter(folder: output), display,
+            try log(of: run), try TensorBoardWriter(folder: output), RunReportObserver(folder: output), display,
         ])
     }
 }

@@ -1,0 +1,26 @@
+import ArgumentParser
+import Reporting
+import Training
+
+struct Report: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Writes report.html, one page about a run, into its folder.",
+        discussion: """
+            A run writes it by itself when it ends. This makes it anew: while the run goes on, or after it broke off. The file \
+            loads nothing, so that it can be mailed and kept. Example:
+              mtbert-dist report runs/reviews
+            """)
+
+    @Argument(help: "The folder of a run.")
+    var folder: String
+
+    func run() throws {
+        try reportingErrors {
+            do {
+                print("wrote \(try RunReport(folder: folder).write())")
+            } catch let error as ReportingError {
+                throw UsageError("\(error)")
+            }
+        }
+    }
+}
