@@ -49,6 +49,11 @@ public struct ReportingError: Error, Sendable, Equatable, CustomStringConvertibl
     /// What went wrong, as "cannot be opened: No space left on device".
     public var message: String
 
+    init(path: String, message: String) {
+        self.path = path
+        self.message = message
+    }
+
     /// Takes the reason from `errno`.
     init(path: String, action: String) {
         self.path = path

@@ -33,6 +33,54 @@ public struct RunReport: Sendable {
     }
 }
 
+/// The report of a comparison: one HTML file that needs no other.
+public struct ComparisonReport: Sendable {
+    private let folder: String
+    private let page: ComparisonPage
+
+    /// Reads the `comparison.json` of a folder.
+    ///
+    /// - Throws: `ReportingError` where there is none, or what there is cannot be understood.
+    public init(folder: String) throws(ReportingError) {
+        let path = folder + "/comparison.json"
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ReportingError(path: path, action: "cannot be read")
+        }
+        do {
+            self.init(try Comparison(json: data), folder: folder)
+        } catch {
+            throw ReportingError(path: path, message: "is no comparison: \(error)")
+        }
+    }
+
+    /// - Parameter folder: where the report goes.
+    public init(_ comparison: Comparison, folder: String) {
+        self.folder = folder
+        page = ComparisonPage(
+            comparison: comparison, name: URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent)
+    }
+
+    /// The page. The same comparison gives the same bytes.
+    public var html: String { page.html }
+
+    /// Replaces the folder's `report.html`, whole or not at all. - Returns: its path.
+    public func write() throws(ReportingError) -> String {
+        let path = folder + "/report.html"
+        try replaceFile(path, with: Array(html.utf8))
+        return path
+    }
+}
+
+/// Writes the report of a run folder, or of a comparison's, which holds a `comparison.json`. - Returns: its path.
+///
+/// - Throws: `ReportingError` where the folder is neither.
+public func writeReport(folder: String) throws(ReportingError) -> String {
+    if FileManager.default.fileExists(atPath: folder + "/comparison.json") {
+        return try ComparisonReport(folder: folder).write()
+    }
+    return try RunReport(folder: folder).write()
+}
+
 /// Writes a file beside the old one and puts it in its place by one rename.
 func replaceFile(_ path: String, with bytes: [UInt8]) throws(ReportingError) {
     let temporary = path + ".tmp"

@@ -36,10 +36,10 @@ package enum ReportStyle {
         .tiles .value { display: block; font-size: 1.6rem; font-weight: 620; line-height: 1.3; letter-spacing: -0.01em;
           font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
         .tiles .more { display: block; font-size: 0.875rem; color: var(--soft); line-height: 1.35; }
-        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 2rem 2.25rem; }
+        .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 2rem 2.25rem; }
         .multiples { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 1.25rem 1rem; }
         .multiples h3 { font-size: 0.9375rem; font-weight: 550; }
-        .charts + .charts, .charts + .multiples, .multiples + .charts, p + .charts, p + .multiples { margin-top: 1.5rem; }
+        .charts + .charts, .charts + .multiples, .multiples + .charts, p + .charts, p + .multiples, .legend + .multiples { margin-top: 1.5rem; }
         h3.group { margin: 2rem 0 0.75rem; }
         figure { margin: 0; min-width: 0; }
         figure svg { display: block; width: 100%; height: auto; margin-top: 0.5rem; overflow: visible; }
@@ -54,6 +54,7 @@ package enum ReportStyle {
         svg .end { text-anchor: end; }
         svg .mid { text-anchor: middle; }
         svg .row { font-size: 14px; }
+        svg text.row, svg text.halo { paint-order: stroke; stroke: var(--page); stroke-width: 4px; stroke-linejoin: round; }
         svg .strong { font-weight: 650; }
         svg .grid { stroke: var(--rule); stroke-width: 1; }
         svg .zero { stroke: var(--soft); stroke-width: 1.5; }
@@ -74,26 +75,27 @@ package enum ReportStyle {
           background: var(--c); }
         svg.shares { height: 2.25rem; border-radius: 0.35rem; }
         .scroll { overflow-x: auto; margin: 0.75rem 0 0; -webkit-overflow-scrolling: touch; }
-        table { border-collapse: collapse; font-size: 0.9375rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
+        table { border-collapse: separate; border-spacing: 0; font-size: 0.9375rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
         caption { text-align: left; font-weight: 620; font-size: 1rem; padding-bottom: 0.4rem; }
         th, td { padding: 0.42rem 0.9rem 0.42rem 0; text-align: left; vertical-align: baseline; font-weight: 400; }
         thead th { font-size: 0.875rem; color: var(--soft); border-bottom: 1px solid var(--soft); white-space: nowrap; }
         tbody th, tbody td { border-bottom: 1px solid var(--rule); }
         tbody th { font-weight: 550; }
         .number { text-align: right; white-space: nowrap; }
-        td.meaning { color: var(--soft); width: 100%; min-width: 13rem; }
+        .meaning { display: block; color: var(--soft); font-weight: 400; font-size: 0.875rem; padding-left: 1.3rem; }
         tr.mean th, tr.mean td { font-weight: 650; }
         table.wide { width: 100%; }
+        table.wide tbody th, table.wide thead th:first-child { position: sticky; left: 0; background: var(--page); }
         table.shares { width: 100%; }
-        table.facts th { width: 13rem; min-width: 8rem; color: var(--soft); font-weight: 400; }
+        table.facts th { width: 28%; color: var(--soft); font-weight: 400; }
         table.facts { width: 100%; }
         table.facts td { overflow-wrap: anywhere; }
         .matrices { display: flex; flex-wrap: wrap; gap: 1.5rem 2.5rem; }
         .matrices .scroll { max-width: 100%; }
-        .matrix th, .matrix td { border: 0; padding: 0.4rem 0.6rem; text-align: center; min-width: 3.4rem; white-space: nowrap; }
+        .matrix th, .matrix td { border: 0; padding: 0.4rem 0.35rem; text-align: center; min-width: 2.8rem; white-space: nowrap; }
         .matrix thead th { font-weight: 400; border-bottom: 0; }
         .matrix tbody th { text-align: left; font-weight: 400; color: var(--soft); font-size: 0.875rem; }
-        .matrix thead th.corner { text-align: left; font-size: 0.8125rem; }
+        .matrix thead .corner { text-align: left; font-size: 0.8125rem; line-height: 1.3; color: var(--soft); border: 0; }
         .matrix td { border: 2px solid var(--page); border-radius: 0.3rem; }
         .matrix .plain { color: var(--soft); text-align: right; }
         .p1, .p2, .p3, .p4, .p5, .p6, .p7, .p8 { background: rgba(var(--right), calc(var(--depth) * var(--level))); }
@@ -104,6 +106,7 @@ package enum ReportStyle {
         details:last-of-type { border-bottom: 1px solid var(--rule); }
         summary { cursor: pointer; padding: 0.65rem 0; font-weight: 550; overflow-wrap: anywhere; }
         summary .more { font-weight: 400; color: var(--soft); }
+        details .scroll { margin: 0 0 1rem; }
         ol.mistakes { list-style: none; margin: 0 0 1rem; padding: 0; }
         ol.mistakes li { margin: 0 0 1.2rem; max-width: 46rem; }
         blockquote { margin: 0; padding-left: 0.9rem; border-left: 3px solid var(--rule); overflow-wrap: anywhere;
@@ -111,7 +114,7 @@ package enum ReportStyle {
         blockquote + blockquote { margin-top: 0.4rem; }
         .verdict { margin: 0.3rem 0 0; padding-left: calc(0.9rem + 3px); font-size: 0.9375rem; color: var(--soft); }
         .verdict b { font-weight: 620; color: var(--ink); }
-        .warning { border-left: 3px solid var(--c1); padding-left: 0.9rem; }
+        .warning { margin: 1.25rem 0 0; border-left: 3px solid var(--c1); padding-left: 0.9rem; }
         pre { background: var(--raised); border-radius: 0.5rem; padding: 0.9rem 1rem; overflow-x: auto; font-size: 0.875rem;
           line-height: 1.5; margin: 0.5rem 0 1rem; tab-size: 2; }
         code, pre { font-family: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }

@@ -3,60 +3,71 @@ import Metrics
 extension RunPage {
     @MarkupBuilder var learningCurves: Markup {
         tag("div", ["class": "charts"]) {
-            lossChart.markup
+            lossChart
             if !manyTasks, log.taskLosses.count > 1 { taskLossChart.markup }
             if !manyTasks { metricCharts }
             plainChart(
                 "learning-rate", "Learning rate", log.learningRate,
                 note: "What each step’s update is multiplied by: it rises in the warm-up and falls to the end.")
-            plainChart(
+            noisyChart(
                 "gradient-norm", "Gradient norm", log.gradientNorm,
-                note: "The length of the gradient before clipping. Spikes that grow towards the end are a warning.")
+                note:
+                    "The length of the gradient before clipping, drawn like the loss. A mean that keeps growing is a warning: "
+                    + "a lower learning rate may help.")
         }
         if manyTasks {
-            multiples(
-                "Training loss of each task", "task-loss",
-                log.taskLosses.map { curve in
-                    (curve.name, [LineChart.Series(curve.name, smooth(curve.points))])
-                })
-            multiples(
-                "\(metricTitle) of each task on the \(metricSplit) files", "task-score",
-                metricCurves.map {
-                    ($0.name, [LineChart.Series($0.name, $0.points, hasMarks: true)])
-                }, ceiling: 1)
+            multiples("Training loss of each task", "task-loss", log.taskLosses.map(smooth), reaches: [0])
+            multiples("\(metricTitle) of each task on the \(metricSplit) files", "task-score", metricCurves)
         }
     }
 
     /// Whether there are more tasks than one chart can tell apart.
     var manyTasks: Bool { log.taskNames.count > LineChart.paletteSize }
 
-    private var lossChart: LineChart {
-        let smoothed = smooth(log.loss)
-        let fall = zip(smoothed.prefix(1), smoothed.suffix(1)).map {
-            "from \(significant($0.y)) to \(significant($1.y))"
-        }
-        var chart = LineChart(
-            id: "loss", title: "Training loss",
-            summary: "Loss over steps, smoothed: \(fall.first ?? "no steps yet").",
+    private var lossChart: Markup {
+        noisyChart(
+            "loss", "Training loss", log.loss,
             note:
                 "The loss of every step, pale, and its mean over \(counted(smoothingWindow, "step")), strong. It should fall "
-                + "fast at first and then level out.",
-            series: [LineChart.Series("every step", log.loss, isFaint: true), LineChart.Series("smoothed", smoothed)])
-        chart.floor = 0
-        return chart
+                + "fast at first and then level out.")
     }
+
+    /// Values of steps that jump about: pale as they are, and smoothed.
+    func noisyChart(_ id: String, _ title: String, _ points: [CurvePoint], note: String) -> Markup {
+        let smoothed = smooth(points)
+        let course = zip(smoothed.prefix(1), smoothed.suffix(1)).map {
+            "Smoothed, it goes from \(significant($0.y)) to \(significant($1.y))."
+        }
+        let spike = points.range()?.upperBound ?? 0
+        let isCut = spike > 2 * (points.range(leavingOut: 0.01)?.upperBound ?? spike)
+        var chart = LineChart(
+            id: id, title: title, summary: course.first ?? "No steps yet.",
+            note: isCut ? "\(note) Rare spikes go beyond the drawing, up to \(significant(spike))." : note,
+            series: [LineChart.Series("every step", points, isFaint: true), LineChart.Series("smoothed", smoothed)])
+        chart.reaches = [0]
+        chart.places = places
+        return chart.markup
+    }
+
+    /// From the beginning to the last step.
+    private var places: ClosedRange<Double> { 0...Double(max(1, log.lastStep ?? 1)) }
 
     private var taskLossChart: LineChart {
         var chart = LineChart(
             id: "task-loss", title: "Training loss by task", summary: ends(log.taskLosses),
             note: "Smoothed likewise, before weighting. A task that stays high is harder, or loses against the others.",
             series: log.taskLosses.map { LineChart.Series($0.name, smooth($0.points), color: color(of: $0.name)) })
-        chart.floor = 0
+        chart.reaches = [0]
+        chart.places = places
         return chart
     }
 
     private func smooth(_ points: [CurvePoint]) -> [CurvePoint] {
         points.smoothed(window: max(1, points.count / 50))
+    }
+
+    private func smooth(_ curve: RunLog.TaskCurve) -> RunLog.TaskCurve {
+        RunLog.TaskCurve(name: curve.name, points: smooth(curve.points))
     }
 
     /// The same colour for a task in all charts.
@@ -81,13 +92,13 @@ extension RunPage {
                 metricChart(
                     "task-dev-loss", "Loss on the \(metricSplit) files", curves(.loss),
                     note: "It rises when the model grows too sure of its mistakes, often before the accuracy suffers.",
-                    floor: 0)
+                    startsAtZero: true)
             }
         }
     }
 
     private func metricChart(
-        _ id: String, _ title: String, _ curves: [RunLog.TaskCurve], note: String, floor: Double? = nil,
+        _ id: String, _ title: String, _ curves: [RunLog.TaskCurve], note: String, startsAtZero: Bool = false,
         ceiling: Double? = nil
     ) -> Markup {
         let parts = curves.compactMap { curve in
@@ -96,9 +107,11 @@ extension RunPage {
         var chart = LineChart(
             id: id, title: title, summary: parts.joined(separator: ", ") + ".", note: note,
             series: curves.map { LineChart.Series($0.name, $0.points, color: color(of: $0.name), hasMarks: true) })
-        chart.floor = floor
+        chart.reaches = startsAtZero ? [0] : []
         chart.ceiling = ceiling
+        chart.places = places
         chart.marker = log.bestEvaluation.map { (Double($0.step), "best") }
+        chart.hasMarkerAbove = startsAtZero
         return chart.markup
     }
 
@@ -133,23 +146,27 @@ extension RunPage {
         }
     }
 
+    /// A small chart for each task, all with the same axes.
     @MarkupBuilder private func multiples(
-        _ title: String, _ id: String, _ charts: [(name: String, series: [LineChart.Series])], ceiling: Double? = nil
-    ) -> Markup {
+        _ title: String, _ id: String, _ curves: [RunLog.TaskCurve], reaches: [Double] = []
+    )
+        -> Markup
+    {
+        let ranges = curves.compactMap { $0.points.range() }
+        let shared = reaches + ranges.flatMap { [$0.lowerBound, $0.upperBound] }
         tag("h3", ["class": "group"]) { title }
         tag("div", ["class": "multiples"]) {
-            for (index, one) in charts.enumerated() {
-                multiple("\(id)-\(index)", one.name, one.series, ceiling)
-            }
+            for (index, curve) in curves.enumerated() { multiple("\(id)-\(index)", curve, shared) }
         }
     }
 
-    private func multiple(_ id: String, _ name: String, _ series: [LineChart.Series], _ ceiling: Double?) -> Markup {
-        let last = series.last?.points.last.map { "It ends at \(significant($0.y))." } ?? "Nothing yet."
-        var chart = LineChart(id: id, title: name, summary: last, series: series)
+    private func multiple(_ id: String, _ curve: RunLog.TaskCurve, _ reaches: [Double]) -> Markup {
+        var chart = LineChart(
+            id: id, title: curve.name, summary: ends([curve]),
+            series: [LineChart.Series(curve.name, curve.points, hasMarks: true)])
         chart.size = .small
-        chart.floor = ceiling == nil ? 0 : nil
-        chart.ceiling = ceiling
+        chart.reaches = reaches
+        chart.places = places
         return chart.markup
     }
 
@@ -158,7 +175,8 @@ extension RunPage {
         var chart = LineChart(
             id: id, title: title, summary: range ?? "No steps yet.", note: note,
             series: [LineChart.Series(title, points, color: 0)])
-        chart.floor = 0
+        chart.reaches = [0]
+        chart.places = places
         return chart.markup
     }
 
@@ -169,11 +187,7 @@ extension RunPage {
         if !log.taskWeights.isEmpty, log.taskWeights.count <= LineChart.paletteSize {
             tag("div", ["class": "charts"]) { weightChart.markup }
         } else if !log.taskWeights.isEmpty {
-            multiples(
-                "Weight of each task in the loss", "task-weight",
-                log.taskWeights.map { curve in
-                    (curve.name, [LineChart.Series(curve.name, curve.points)])
-                })
+            multiples("Weight of each task in the loss", "task-weight", log.taskWeights, reaches: [0])
         }
         if let last = log.gradients.last { cosineMatrix(last) }
     }
@@ -184,7 +198,8 @@ extension RunPage {
             note:
                 "What the weighting method makes of each task: a task with twice the weight moves the encoder twice as much.",
             series: log.taskWeights.map { LineChart.Series($0.name, $0.points, color: color(of: $0.name)) })
-        chart.floor = 0
+        chart.reaches = [0]
+        chart.places = places
         return chart
     }
 
@@ -209,7 +224,9 @@ struct CosineMatrix {
             title: title, axes: ("task", "task"), rowNames: names, columnNames: names,
             cells: cosines.enumerated().map { row, values in
                 values.enumerated().map { column, value in
-                    .init(value.isFinite ? fixed(value, 2) : "–", shade: row == column ? 0 : value)
+                    .init(
+                        value.isFinite ? fixed(value, 2).replacing("-", with: "−") : "–",
+                        shade: row == column ? 0 : value)
                 }
             }
         ).markup

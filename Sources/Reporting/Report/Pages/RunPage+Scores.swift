@@ -15,10 +15,23 @@ extension RunPage {
         }
         if let test { ScoreTable(test, title: title(test)).markup }
         if let last, last.step != test?.step || last.split != test?.split {
-            ScoreTable(last, title: title(last)).markup
+            furtherTable(last, title: title(last), isFirst: test == nil)
         }
         if let best, best.step != last?.step {
-            ScoreTable(best, title: title(best) + ", the best: it is in checkpoints/best").markup
+            furtherTable(best, title: "\(title(best)): the best", isFirst: false)
+        }
+    }
+
+    /// Where there are many tasks, tables behind the first are folded.
+    @MarkupBuilder private func furtherTable(_ evaluation: RunEvent.Evaluation, title: String, isFirst: Bool) -> Markup
+    {
+        if isFirst || !manyTasks {
+            ScoreTable(evaluation, title: title).markup
+        } else {
+            tag("details") {
+                tag("summary") { title }
+                ScoreTable(evaluation, title: nil).markup
+            }
         }
     }
 
@@ -32,9 +45,9 @@ extension RunPage {
 /// The scores of all tasks at one step.
 struct ScoreTable {
     private let evaluation: RunEvent.Evaluation
-    private let title: String
+    private let title: String?
 
-    init(_ evaluation: RunEvent.Evaluation, title: String) {
+    init(_ evaluation: RunEvent.Evaluation, title: String?) {
         self.evaluation = evaluation
         self.title = title
     }
@@ -42,7 +55,7 @@ struct ScoreTable {
     var markup: Markup {
         tag("div", ["class": "scroll"]) {
             tag("table", ["class": "wide"]) {
-                tag("caption") { title }
+                if let title { tag("caption") { title } }
                 tag("thead") {
                     tag("tr") {
                         tag("th", ["scope": "col"]) { "task" }

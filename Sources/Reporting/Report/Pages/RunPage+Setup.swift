@@ -7,7 +7,7 @@ extension RunPage {
                 ShareBar(
                     id: "shares", title: "The time of a step, on rank 0", parts: timeParts, label: { duration($0) }
                 ).markup
-                throughputChart.markup
+                throughputChart
             }
         } else {
             tag("p", ["class": "empty"]) { "No step has been done yet." }
@@ -25,23 +25,16 @@ extension RunPage {
         return log.seconds.map { .init($0.name, $0.sum, meanings[$0.name] ?? "") }
     }
 
-    private var throughputChart: LineChart {
-        let points = log.tokensPerSecond.smoothed(window: smoothingWindow)
-        let mean = trainingSeconds > 0 ? abbreviated(Double(log.tokens) / trainingSeconds) : "?"
-        var chart = LineChart(
-            id: "throughput", title: "Tokens a second", summary: "\(mean) tokens a second on average.",
-            note: "Real tokens of all ranks; there is no padding to count. Pale is every step, strong the mean over "
-                + "\(counted(smoothingWindow, "step")). Dips are other work on the machine, or long texts.",
-            series: [
-                LineChart.Series("every step", log.tokensPerSecond, isFaint: true),
-                LineChart.Series("smoothed", points),
-            ])
-        chart.floor = 0
-        return chart
+    private var throughputChart: Markup {
+        noisyChart(
+            "throughput", "Tokens a second", log.tokensPerSecond,
+            note:
+                "Real tokens of all ranks, drawn like the loss; there is no padding to count. Dips are other work on the "
+                + "machine, or longer texts.")
     }
 
     @MarkupBuilder var setup: Markup {
-        if let start = log.start { facts(start) }
+        if let start = log.start { startFacts(start) }
         checkpointTable
         if let configuration {
             tag("details") {
@@ -54,7 +47,7 @@ extension RunPage {
         }
     }
 
-    private func facts(_ start: RunEvent.Start) -> Markup {
+    private func startFacts(_ start: RunEvent.Start) -> Markup {
         let tasks = start.tasks.map { task in
             let counts = [("train", task.trainCount), ("dev", task.devCount), ("test", task.testCount)]
                 .compactMap { name, count in count.map { "\(name) \(grouped($0))" } }.joined(separator: ", ")
@@ -63,8 +56,8 @@ extension RunPage {
         }
         let sessions = log.sessions.map { session in
             let setup = "\(counted(session.start.worldSize, "rank")) × \(counted(session.start.threads, "thread"))"
-            let where_ = session.start.machine.isEmpty ? "" : " on \(session.start.machine)"
-            return setup + where_ + (session.resumedAfter.map { ", from step \(grouped($0)) on" } ?? "")
+            let place = session.start.machine.isEmpty ? "" : " on \(session.start.machine)"
+            return setup + place + (session.resumedAfter.map { ", from step \(grouped($0)) on" } ?? "")
         }
         let rows =
             [
@@ -86,18 +79,7 @@ extension RunPage {
                 ("program", "mtbert-dist \(start.version)"),
                 ("folder", start.output),
             ] + (log.end.map { [("model.safetensors", "SHA-256 \($0.modelSHA256)")] } ?? [])
-        return tag("div", ["class": "scroll"]) {
-            tag("table", ["class": "facts"]) {
-                tag("tbody") {
-                    for (name, value) in rows {
-                        tag("tr") {
-                            tag("th", ["scope": "row"]) { tag("bdi") { beginning(of: name, limit: 80) } }
-                            tag("td") { tag("bdi") { beginning(of: value) } }
-                        }
-                    }
-                }
-            }
-        }
+        return facts(rows)
     }
 
     @MarkupBuilder private var checkpointTable: Markup {

@@ -93,8 +93,8 @@ struct RunPage {
             if let test = log.lastEvaluation(of: "test"), log.bestEvaluation?.split != "test" {
                 tile("On the test files", significant(test.score), "\(test.criterion), step \(grouped(test.step))")
             }
-            if let loss = log.loss.smoothed(window: smoothingWindow).last {
-                tile("Training loss", significant(loss.y), "at the end, over \(counted(lossTail, "step"))")
+            if let loss = lastLoss {
+                tile("Training loss", significant(loss), "mean of the last \(counted(smoothingWindow, "step"))")
             }
             if totalSeconds > 0 {
                 tile("Time", duration(totalSeconds), timeNote)
@@ -148,7 +148,10 @@ extension RunPage {
     /// Steps that a smoothed curve takes together: a fiftieth of the run.
     var smoothingWindow: Int { max(1, log.loss.count / 50) }
 
-    private var lossTail: Int { 1 }
+    private var lastLoss: Double? {
+        let last = log.loss.filter(\.isFinite).suffix(smoothingWindow)
+        return last.isEmpty ? nil : last.reduce(0) { $0 + $1.y } / Double(last.count)
+    }
 }
 
 /// "1 step", "2,250 steps".

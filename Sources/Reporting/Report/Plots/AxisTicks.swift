@@ -41,7 +41,8 @@ package struct AxisTicks: Sendable, Equatable {
 
     /// A mark as text, with as many decimals as the steps need: "0.25", "1,500", "2.5M", "1.5e-5".
     package func label(_ value: Double) -> String {
-        if step < 1e-4, value != 0 {
+        if value == 0 { return "0" }
+        if step < 1e-4 {
             let exponent = Int(log10(abs(value)).rounded(.down))
             let mantissa = value / pow(10, Double(exponent))
             return "\(trimmed(mantissa, decimals: 2))e\(exponent)"
@@ -57,7 +58,7 @@ package struct AxisTicks: Sendable, Equatable {
         {
             decimals += 1
         }
-        return fixed(value == 0 ? 0 : value, decimals)
+        return fixed(value, decimals)
     }
 }
 

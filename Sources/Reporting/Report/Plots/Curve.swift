@@ -33,16 +33,16 @@ extension [CurvePoint] {
         return kept + [points[points.count - 1]]
     }
 
-    /// Each point as the mean of the `window` finite points around it; fewer at the ends, as many on both sides.
+    /// Each point as the mean of the `window` finite points around it; of those that there are at the ends.
     package func smoothed(window: Int) -> [CurvePoint] {
         let points = filter(\.isFinite)
         guard window > 1, points.count > 2 else { return points }
         var sums = [0.0]
         for point in points { sums.append(sums[sums.count - 1] + point.y) }
         return points.indices.map { index in
-            let reach = Swift.min(window / 2, index, points.count - 1 - index)
-            let sum = sums[index + reach + 1] - sums[index - reach]
-            return CurvePoint(points[index].x, sum / Double(2 * reach + 1))
+            let first = Swift.max(0, index - window / 2)
+            let end = Swift.min(points.count, index + window / 2 + 1)
+            return CurvePoint(points[index].x, (sums[end] - sums[first]) / Double(end - first))
         }
     }
 

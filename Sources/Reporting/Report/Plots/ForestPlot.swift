@@ -56,7 +56,9 @@ package struct ForestPlot: Sendable {
         let ends = shown.flatMap { row in
             [row.estimate, row.interval?.lowerBound, row.interval?.upperBound].compactMap { $0 }.filter(\.isFinite)
         }
-        let ticks = AxisTicks(from: min(0, ends.min() ?? 0), to: max(0, ends.max() ?? 0), count: 4)
+        // Both sides of zero are seen, even where all estimates are on one.
+        let reach = max(abs(ends.min() ?? 0), abs(ends.max() ?? 0)) / 10
+        let ticks = AxisTicks(from: min(-reach, ends.min() ?? 0), to: max(reach, ends.max() ?? 0), count: 5)
         let top = 26.0
         let bottom = top + Double(shown.count) * Self.rowHeight
         let span = ticks.span

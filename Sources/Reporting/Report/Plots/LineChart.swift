@@ -46,14 +46,22 @@ package struct LineChart: Sendable {
     package var series: [Series]
     package var xName = "step"
     package var size = Size.regular
-    /// The axis reaches at least from here.
-    package var floor: Double?
+    /// Values that the axis reaches to in any case.
+    package var reaches: [Double] = []
     /// The axis reaches no further than here.
     package var ceiling: Double?
+    /// The axis goes at least so far on either side, so that charts of one run stand below each other.
+    package var places: ClosedRange<Double>?
+    /// Where the axis has its marks, for sizes that grow by factors: it is logarithmic then.
+    package var sizes: [Double] = []
     /// A place that a vertical line marks, and its name.
     package var marker: (x: Double, name: String)?
+    /// Whether the name stands above rather than below: where curves fall.
+    package var hasMarkerAbove = false
     /// Whether places on the axis are whole numbers.
     package var countsSteps = true
+    /// Whether curves are named, where there are several.
+    package var hasLegend = true
 
     package init(id: String, title: String, summary: String, note: String? = nil, series: [Series]) {
         self.id = id
@@ -68,11 +76,11 @@ package struct LineChart: Sendable {
         return tag("figure", ["class": size == .small ? "chart small" : "chart", "id": id]) {
             tag("figcaption") {
                 tag("h3") { title }
-                if named.count > 1 {
+                if hasLegend, named.count > 1 {
                     tag("ul", ["class": "legend"]) {
                         for one in named {
                             tag("li") {
-                                Self.swatch(one)
+                                Self.swatch(color: one.color)
                                 tag("bdi") { one.name }
                             }
                         }
@@ -84,9 +92,10 @@ package struct LineChart: Sendable {
         }
     }
 
-    private static func swatch(_ series: Series) -> Markup {
+    /// A piece of a curve, for a legend.
+    static func swatch(color: Int) -> Markup {
         tag("svg", ["class": "swatch", "viewBox": "0 0 24 10", "aria-hidden": "true"]) {
-            tag("line", ["class": "curve \(lineClass(series.color))", "x1": "0", "y1": "5", "x2": "24", "y2": "5"])
+            tag("line", ["class": "curve \(lineClass(color))", "x1": "0", "y1": "5", "x2": "24", "y2": "5"])
         }
     }
 
@@ -109,7 +118,7 @@ package struct LineChart: Sendable {
             tag("title", ["id": "\(id)-t"]) { title }
             tag("desc", ["id": "\(id)-d"]) { summary }
             frame.axes(xName: xName)
-            if let marker { frame.marker(marker.x, marker.name) }
+            if let marker { frame.marker(marker.x, marker.name, isAbove: hasMarkerAbove) }
             for one in shown where one.isFaint { frame.curve(one, limit: size.pointLimit) }
             for one in shown where !one.isFaint { frame.curve(one, limit: size.pointLimit) }
         }

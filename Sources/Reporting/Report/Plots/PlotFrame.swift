@@ -1,3 +1,5 @@
+import Foundation
+
 /// The axes of a line chart, and what is drawn between them.
 struct PlotFrame {
     private let x: AxisTicks
@@ -7,6 +9,8 @@ struct PlotFrame {
     private let top: Double
     private let bottom: Double
     private let size: LineChart.Size
+    private let sizes: [Double]
+    private let isLogarithmic: Bool
     private let fontSize = 12.5
 
     /// - Parameter series: those with finite points; at least one.
@@ -14,8 +18,12 @@ struct PlotFrame {
         size = chart.size
         let isSmall = size == .small
         let xs = series.lazy.flatMap(\.points).filter(\.isFinite).map(\.x)
+        // A logarithm needs values above zero.
+        sizes = chart.sizes.filter { $0 > 0 && $0.isFinite }.sorted()
+        isLogarithmic = sizes.count > 1 && xs.allSatisfy { $0 > 0 }
         x = AxisTicks(
-            from: xs.min() ?? 0, to: xs.max() ?? 1, count: isSmall ? 2 : 5, isWidened: false,
+            from: min(xs.min() ?? 0, chart.places?.lowerBound ?? .infinity),
+            to: max(xs.max() ?? 1, chart.places?.upperBound ?? -.infinity), count: isSmall ? 2 : 5, isWidened: false,
             wholeNumbers: chart.countsSteps)
         // Rare spikes of raw values are cut off rather than pressing the rest of the curve flat.
         let ranges = series.compactMap { one -> ClosedRange<Double>? in
@@ -25,9 +33,8 @@ struct PlotFrame {
             let high = bars.map(\.upperBound).max() ?? range.upperBound
             return min(low, range.lowerBound)...max(high, range.upperBound)
         }
-        var low = ranges.map(\.lowerBound).min() ?? 0
-        var high = ranges.map(\.upperBound).max() ?? 1
-        if let floor = chart.floor { low = min(low, floor) }
+        let low = (ranges.map(\.lowerBound) + chart.reaches).min() ?? 0
+        var high = (ranges.map(\.upperBound) + chart.reaches).max() ?? 1
         if let ceiling = chart.ceiling { high = min(high, ceiling) }
         let y = AxisTicks(from: min(low, high), to: high, count: isSmall ? 3 : 4)
         self.y = y
@@ -40,7 +47,17 @@ struct PlotFrame {
 
     private func across(_ value: Double) -> Double {
         let span = x.span
-        return left + (value - span.lowerBound) / (span.upperBound - span.lowerBound) * (right - left)
+        let part =
+            isLogarithmic
+            ? log(value / span.lowerBound) / log(span.upperBound / span.lowerBound)
+            : (value - span.lowerBound) / (span.upperBound - span.lowerBound)
+        return left + part * (right - left)
+    }
+
+    /// The marks of the horizontal axis.
+    private var places: [Double] {
+        if !isLogarithmic { return x.values.filter(x.span.contains) }
+        return size == .small ? [sizes[0], sizes[sizes.count - 1]] : sizes
     }
 
     private func up(_ value: Double) -> Double {
@@ -57,9 +74,9 @@ struct PlotFrame {
                 y.label(value)
             }
         }
-        for value in x.values where x.span.contains(value) {
+        for value in places {
             tag("text", ["class": "tick mid", "x": coordinate(across(value)), "y": coordinate(bottom + 17)]) {
-                x.label(value)
+                isLogarithmic ? significant(value) : x.label(value)
             }
         }
         if size == .regular {
@@ -68,7 +85,7 @@ struct PlotFrame {
     }
 
     /// A vertical line with a name at its upper end.
-    @MarkupBuilder func marker(_ value: Double, _ name: String) -> Markup {
+    @MarkupBuilder func marker(_ value: Double, _ name: String, isAbove: Bool) -> Markup {
         if x.span.contains(value) {
             let place = coordinate(across(value))
             let isRight = across(value) > (left + right) / 2
@@ -76,8 +93,9 @@ struct PlotFrame {
             tag(
                 "text",
                 [
-                    "class": isRight ? "tick end" : "tick", "x": coordinate(across(value) + (isRight ? -5 : 5)),
-                    "y": coordinate(bottom - 6),
+                    "class": isRight ? "tick halo end" : "tick halo",
+                    "x": coordinate(across(value) + (isRight ? -5 : 5)),
+                    "y": coordinate(isAbove ? top + 10 : bottom - 6),
                 ]
             ) { name }
         }

@@ -39,7 +39,11 @@ package struct ShadedMatrix: Sendable {
                 tag("caption") { title }
                 tag("thead") {
                     tag("tr") {
-                        tag("th", ["class": "corner"]) { "\(axes.rows) ↓ \(axes.columns) →" }
+                        tag("td", ["class": "corner"]) {
+                            "\(axes.rows) ↓"
+                            tag("br")
+                            "\(axes.columns) →"
+                        }
                         for name in columnNames { heading(name, scope: "col") }
                         if let lastColumn { tag("th", ["scope": "col", "class": "plain"]) { lastColumn.name } }
                     }

@@ -59,10 +59,10 @@ package struct ShareBar: Sendable {
                                 tag("th", ["scope": "row"]) {
                                     tag("span", ["class": "key \(LineChart.lineClass(index))"])
                                     part.name
+                                    tag("span", ["class": "meaning"]) { part.meaning }
                                 }
                                 tag("td", ["class": "number"]) { percent(part.value / total) }
                                 tag("td", ["class": "number"]) { label(part.value) }
-                                tag("td", ["class": "meaning"]) { part.meaning }
                             }
                         }
                     }
