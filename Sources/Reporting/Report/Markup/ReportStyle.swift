@@ -90,8 +90,7 @@ package enum ReportStyle {
         table.facts th { width: 28%; color: var(--soft); font-weight: 400; }
         table.facts { width: 100%; }
         table.facts td { overflow-wrap: anywhere; }
-        .matrices { display: flex; flex-wrap: wrap; gap: 1.5rem 2.5rem; }
-        .matrices .scroll { max-width: 100%; }
+        .matrices { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1rem 1.5rem; }
         .matrix th, .matrix td { border: 0; padding: 0.4rem 0.35rem; text-align: center; min-width: 2.8rem; white-space: nowrap; }
         .matrix thead th { font-weight: 400; border-bottom: 0; }
         .matrix tbody th { text-align: left; font-weight: 400; color: var(--soft); font-size: 0.875rem; }

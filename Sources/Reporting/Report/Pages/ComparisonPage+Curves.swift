@@ -113,7 +113,7 @@ extension ComparisonPage {
         }
         if !measured.isEmpty {
             CosineMatrix.note
-            tag("div", ["class": "matrices"]) {
+            tag("div", ["class": names.count <= 4 ? "matrices" : nil]) {
                 for summary in measured {
                     CosineMatrix(title: summary.variant, names: names, cosines: summary.gradientCosines ?? []).markup
                 }

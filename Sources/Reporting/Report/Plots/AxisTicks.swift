@@ -9,8 +9,8 @@ package struct AxisTicks: Sendable, Equatable {
     /// What the axis spans: the data, or the first to the last mark.
     package let span: ClosedRange<Double>
 
-    /// Chooses about `count` marks for values from `low` to `high`. Where these are not finite or not in order, the axis
-    /// goes from 0 to 1; where they are one value, it stands in the middle.
+    /// Chooses about `count` marks for values from `low` to `high`. Where these are not finite (or nearly so) or not
+    /// in order, the axis goes from 0 to 1; where they are one value, it stands in the middle.
     ///
     /// - Parameters:
     ///   - isWidened: whether the axis ends at marks.
@@ -18,9 +18,10 @@ package struct AxisTicks: Sendable, Equatable {
     package init(from low: Double, to high: Double, count: Int = 5, isWidened: Bool = true, wholeNumbers: Bool = false)
     {
         var (low, high) = (low, high)
-        if !(low.isFinite && high.isFinite && low <= high && (high - low).isFinite) { (low, high) = (0, 1) }
-        if high - low <= abs(high) * 1e-12 {
-            let half = low == 0 ? 1 : abs(low) / 2
+        if !(abs(low) <= 1e300 && abs(high) <= 1e300 && low <= high) { (low, high) = (0, 1) }
+        let size = max(abs(low), abs(high))
+        if high - low <= max(size * 1e-12, 1e-300) {
+            let half = size <= 1e-300 ? 1 : size / 2
             (low, high) = (low - half, high + half)
         }
         var step = Self.niceStep(atLeast: (high - low) / Double(max(1, count)))
@@ -29,7 +30,7 @@ package struct AxisTicks: Sendable, Equatable {
         let first = isWidened ? (low / step + epsilon).rounded(.down) : (low / step - epsilon).rounded(.up)
         let last = isWidened ? (high / step - epsilon).rounded(.up) : (high / step + epsilon).rounded(.down)
         self.step = step
-        values = stride(from: first, through: max(last, first + 1), by: 1).map { $0 * step }
+        values = (0...max(1, Int(last - first))).map { (first + Double($0)) * step }
         span = isWidened ? values[0]...values[values.count - 1] : low...high
     }
 

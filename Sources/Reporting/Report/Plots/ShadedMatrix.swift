@@ -64,7 +64,9 @@ package struct ShadedMatrix: Sendable {
     }
 
     private func heading(_ name: String, scope: String) -> Markup {
-        let short = cut(printable(name), toWidth: 16)
+        // Many columns stay on the page when their names are short.
+        let width = scope == "col" && columnNames.count > 8 ? 7 : 16
+        let short = cut(printable(name), toWidth: width)
         return tag("th", ["scope": scope, "title": short == name ? nil : name]) { tag("bdi") { short } }
     }
 
