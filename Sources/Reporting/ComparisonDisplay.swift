@@ -35,7 +35,7 @@ public final class ComparisonDisplay: ComparisonObserver {
     }
 
     public func showEnd(output folder: String) {
-        write(["results  \(shown(folder))/comparison.json"], to: output)
+        write(["results  \(shown(folder))/comparison.json", "report   \(shown(folder))/report.html"], to: output)
     }
 
     /// By one call, so that the lines of several ranks do not mix.

@@ -85,7 +85,10 @@ extension ProgressDisplay {
         let best = output.flatMap { end.best == nil ? nil : "\($0)/checkpoints/best" }
         lines.append("  last checkpoint  \(shown(end.checkpoint)) (model \(end.modelSHA256.prefix(12)))")
         if let best { lines.append("  best checkpoint  \(best)") }
-        if let output { lines.append("  log              \(output)/metrics.jsonl") }
+        if let output {
+            lines.append("  log              \(output)/metrics.jsonl")
+            lines.append("  report           \(output)/report.html")
+        }
         guard end.status == .finished else {
             return lines + ["to go on, start the same command again"]
         }

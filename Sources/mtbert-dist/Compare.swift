@@ -27,7 +27,7 @@ struct Compare: ParsableCommand {
 
             Every way to train passes over each task's examples as often (epochs). Runs are spread over the ranks, and their \
             scores are the same on any number of them. Started again with the same arguments, a comparison goes on where it \
-            was stopped. It writes comparison.json; each run's folder keeps its scores, log and configuration, and \
+            was stopped. It writes comparison.json and report.html; each run's folder keeps its scores, log and configuration, and \
             with --keep-models its checkpoints.
             """)
 
@@ -102,6 +102,7 @@ struct Compare: ParsableCommand {
                 switch outcome {
                 case .finished(let comparison):
                     guard let comparison else { return .done }
+                    writeReport(of: comparison, folder: configuration.output)
                     if json {
                         FileHandle.standardOutput.write(try comparison.json())
                     } else {
@@ -116,6 +117,15 @@ struct Compare: ParsableCommand {
                     return .stopped
                 }
             }
+        }
+    }
+
+    /// A page that cannot be written is no reason to fail: comparison.json stands.
+    private func writeReport(of comparison: Comparison, folder: String) {
+        do {
+            _ = try ComparisonReport(comparison, folder: folder).write()
+        } catch {
+            ReportingError.warn(error)
         }
     }
 

@@ -22,7 +22,8 @@ struct MultiTaskTrainer: ParsableCommand {
             """,
         version: programVersion,
         subcommands: [
-            Train.self, Compare.self, Evaluate.self, Predict.self, Report.self, Inspect.self, Tokenize.self, Export.self,
+            Train.self, Compare.self, Evaluate.self, Predict.self, Report.self, Inspect.self, Tokenize.self,
+            Export.self,
             Bench.self,
         ],
         defaultSubcommand: Train.self)

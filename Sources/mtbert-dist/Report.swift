@@ -6,8 +6,8 @@ struct Report: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Writes report.html, one page about a run or a comparison, into its folder.",
         discussion: """
-            A run writes it by itself when it ends. This makes it anew: while the run goes on, or after it broke off. The file \
-            loads nothing, so that it can be mailed and kept. Example:
+            A run and a comparison write it by themselves when they end. This makes it anew: while the run goes on, or after \
+            it broke off. The file loads nothing, so that it can be mailed and kept. Example:
               mtbert-dist report runs/reviews
             """)
 

@@ -8,8 +8,8 @@ extension EndToEnd {
             let project = try Project()
             let outcome = try await project.train(into: "run", ranks: 2)
             let found = try project.names(in: "run").filter { !$0.contains("tfevents") }
-            #expect(found == ["checkpoints", "metrics.jsonl", "run.yaml"])
-            #expect(try project.names(in: "run").count == 4, "one file for TensorBoard")
+            #expect(found == ["checkpoints", "metrics.jsonl", "mistakes.json", "report.html", "run.yaml"])
+            #expect(try project.names(in: "run").count == 6, "one file for TensorBoard")
             let latest = try FileManager.default.destinationOfSymbolicLink(
                 atPath: project.path("run/checkpoints/latest"))
             #expect(latest == "step-00000009")

@@ -35,11 +35,13 @@ extension EndToEnd {
             try await project.train(into: "one")
             let expected = try await project.sums("one/checkpoints/latest")
             let log = try Self.exactLog(project, "one")
+            let mistakes = try project.text("one/mistakes.json")
             #expect(log.count == 9 + 4)
             for (number, way) in Self.ways.enumerated() {
                 try await project.train(into: "other\(number)", ranks: way.ranks, way.arguments)
                 #expect(try await project.sums("other\(number)/checkpoints/latest") == expected, "\(way)")
                 #expect(try Self.exactLog(project, "other\(number)") == log, "\(way)")
+                #expect(try project.text("other\(number)/mistakes.json") == mistakes, "\(way)")
             }
         }
 

@@ -83,6 +83,7 @@ struct ProgressDisplayTests {
                   last checkpoint  runs/reviews/checkpoints/step-00000400 (model abababababab)
                   best checkpoint  runs/reviews/checkpoints/best
                   log              runs/reviews/metrics.jsonl
+                  report           runs/reviews/report.html
                 next:
                   mtbert-dist evaluate runs/reviews/checkpoints/best
                   mtbert-dist predict runs/reviews/checkpoints/best --task books

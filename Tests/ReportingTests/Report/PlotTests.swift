@@ -30,7 +30,10 @@ struct AxisTicksTests {
     }
 
     @Test func extremeRangesHaveMarksToo() {
-        for (low, high) in [(1e300, 2e300), (-1e-300, 1e-300), (1, 1 + 1e-13), (-1.7e308, 1.7e308), (-Double.leastNonzeroMagnitude, .leastNonzeroMagnitude)] {
+        for (low, high) in [
+            (1e300, 2e300), (-1e-300, 1e-300), (1, 1 + 1e-13), (-1.7e308, 1.7e308),
+            (-Double.leastNonzeroMagnitude, .leastNonzeroMagnitude),
+        ] {
             let ticks = AxisTicks(from: low, to: high)
             #expect(ticks.values.count >= 2 && ticks.values.count < 30 && ticks.values.allSatisfy(\.isFinite))
             #expect(ticks.span.lowerBound < ticks.span.upperBound)

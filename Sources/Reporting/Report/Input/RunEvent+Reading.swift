@@ -47,12 +47,13 @@ extension RunEvent.Evaluation {
 
 extension NamedScores {
     fileprivate init(_ member: JSONMember) {
-        func score(_ name: ScoreName) -> Double { member.value[name.rawValue]?.double ?? .nan }
+        var scores: [ScoreName: Double] = [:]
+        for name in ScoreName.allCases {
+            // What is null was not finite.
+            if let value = member.value[name.rawValue] { scores[name] = value.double ?? .nan }
+        }
         self.init(
-            name: member.key,
-            scores: TaskScores(
-                count: max(0, member.value["count"]?.int ?? 0), loss: score(.loss), accuracy: score(.accuracy),
-                macroF1: score(.macroF1), macroRecall: score(.macroRecall), matthews: score(.matthews)),
+            name: member.key, scores: TaskScores(count: max(0, member.value["count"]?.int ?? 0), scores),
             confusion: member.value["confusion"].flatMap { ConfusionCounts($0) })
     }
 }

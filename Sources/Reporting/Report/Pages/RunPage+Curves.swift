@@ -121,15 +121,7 @@ extension RunPage {
         return criterion.split(separator: ".").last.flatMap { ScoreName(rawValue: String($0)) } ?? .accuracy
     }
 
-    private var metricTitle: String {
-        switch metric {
-        case .loss: "Loss"
-        case .accuracy: "Accuracy"
-        case .macroF1: "Macro F1"
-        case .macroRecall: "Macro recall"
-        case .matthews: "Matthews correlation"
-        }
-    }
+    private var metricTitle: String { metric.title.prefix(1).uppercased() + metric.title.dropFirst() }
 
     private var metricSplit: String { log.bestEvaluation?.split ?? log.evaluations.first?.split ?? "dev" }
     private var metricCurves: [RunLog.TaskCurve] { curves(metric) }
@@ -138,7 +130,7 @@ extension RunPage {
         let evaluations = log.evaluations.filter { $0.split == metricSplit }
         return log.taskNames.compactMap { name in
             let points = evaluations.compactMap { evaluation in
-                evaluation.tasks.first { $0.name == name }.map {
+                evaluation.tasks.first { $0.name == name && $0.scores.has(score) }.map {
                     CurvePoint(Double(evaluation.step), $0.scores[score])
                 }
             }

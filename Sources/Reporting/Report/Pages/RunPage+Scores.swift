@@ -59,10 +59,10 @@ struct ScoreTable {
                 tag("thead") {
                     tag("tr") {
                         tag("th", ["scope": "col"]) { "task" }
-                        for name in [
-                            "examples", "accuracy", "95 % interval", "macro F1", "macro recall", "Matthews", "loss",
-                        ] {
-                            tag("th", ["scope": "col", "class": "number"]) { name }
+                        heading("examples")
+                        for name in names {
+                            heading(name.title)
+                            if name == .accuracy { heading("95 % interval") }
                         }
                     }
                 }
@@ -80,11 +80,20 @@ struct ScoreTable {
         tag("tr", ["class": isMean ? "mean" : nil]) {
             tag("th", ["scope": "row"]) { tag("bdi") { name } }
             number(grouped(scores.count))
-            number(score(scores.accuracy))
-            number(isMean ? "" : interval(scores))
-            for name in [ScoreName.macroF1, .macroRecall, .matthews, .loss] { number(score(scores[name])) }
+            for name in names {
+                number(score(scores[name]))
+                if name == .accuracy { number(isMean ? "" : interval(scores)) }
+            }
         }
     }
+
+    /// The scores that any of the tasks has, the loss last.
+    private var names: [ScoreName] {
+        let names = ScoreName.allCases.filter { name in evaluation.tasks.contains { $0.scores.has(name) } }
+        return names.filter { $0 != .loss } + names.filter { $0 == .loss }
+    }
+
+    private func heading(_ text: String) -> Markup { tag("th", ["scope": "col", "class": "number"]) { text } }
 
     private func number(_ text: String) -> Markup { tag("td", ["class": "number"]) { text } }
 
