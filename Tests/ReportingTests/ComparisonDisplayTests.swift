@@ -97,6 +97,7 @@ import Testing
                 [4/12] joint, 100 examples, seed 1: accuracy 0.5000 in 1m 05s; about 2m 10s left
                 [12/12] x: accuracy 1.0000 in 1.0s
                 results  out/comparison.json
+                report   out/report.html
 
                 """)
     }
