@@ -158,7 +158,8 @@ public struct Comparison: Sendable, Equatable, Codable {
         public var passes: Double
         /// On the task's `split`.
         public var scores: TaskScores
-        public var confusion: ConfusionCounts
+        /// Nil for a task with any number of labels an example.
+        public var confusion: ConfusionCounts?
         /// On the same split without the rows that `test_excludes` names; nil where there are none.
         public var scoresWithoutExcluded: TaskScores?
         public var confusionWithoutExcluded: ConfusionCounts?
@@ -167,7 +168,7 @@ public struct Comparison: Sendable, Equatable, Codable {
         public var curve: [CurvePoint]
 
         public init(
-            name: String, trainCount: Int, passes: Double, scores: TaskScores, confusion: ConfusionCounts,
+            name: String, trainCount: Int, passes: Double, scores: TaskScores, confusion: ConfusionCounts?,
             scoresWithoutExcluded: TaskScores? = nil, confusionWithoutExcluded: ConfusionCounts? = nil,
             curve: [CurvePoint]
         ) {

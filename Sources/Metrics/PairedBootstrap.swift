@@ -3,9 +3,10 @@
 /// What could have come out otherwise is resampled, both at once: the seeds, because another seed trains another model, and
 /// the examples of each task's set, because another set would have been another sample. A resample draws as many seeds as
 /// there are, the same for all tasks and for both ways to train, and within each task as many examples as it has. Resampling
-/// both of two crossed factors is on the safe side (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007):
-/// intervals are rather too wide than too narrow. With one seed they say nothing about other seeds. Tasks are not resampled:
-/// what is said holds for these tasks.
+/// both of two crossed factors is on the safe side where seeds hardly differ (Owen, "The pigeonhole bootstrap", Annals of
+/// Applied Statistics 2007). Where seeds decide much, a few of them make intervals somewhat too narrow still, though far less
+/// so than resampling examples only: of simulated 95 % intervals 90 % (3 seeds) and 94 % (5 seeds) held the true gain, against
+/// 61 %. With one seed they say nothing about other seeds. Tasks are not resampled: what is said holds for these tasks.
 ///
 /// The intervals are those between percentiles of the resamples (Efron and Tibshirani, "An Introduction to the Bootstrap",
 /// 1993, chapter 13).

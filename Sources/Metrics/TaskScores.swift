@@ -63,7 +63,10 @@ extension TaskScores: Codable {
         count = try keys.decode(Int.self, forKey: Key("count"))
         values = [:]
         for score in ScoreName.allCases {
-            values[score] = try keys.decodeIfPresent(Double.self, forKey: Key(score.rawValue))
+            // A decoder that takes snake case for Swift's names has renamed the members before it looks for them.
+            values[score] =
+                try keys.decodeIfPresent(Double.self, forKey: Key(score.rawValue))
+                ?? keys.decodeIfPresent(Double.self, forKey: Key("\(score)"))
         }
     }
 

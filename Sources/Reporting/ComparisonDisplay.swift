@@ -126,10 +126,11 @@ extension ComparisonDisplay {
 
     private func notes(_ comparison: Comparison) -> [String] {
         let percent = fixed(100 * comparison.confidence, 0)
+        let oneSeed = "With one seed they say nothing about other seeds, which matter; --seeds 1,2,3 tells more."
         return [
             "± is the standard deviation over seeds. Gains of the mean are against single, in percentage points, with the",
             "\(percent) % interval over seeds and test examples. A task is helped or harmed where that of its own gain lies",
             "wholly above or below 0. Passes over a task's examples end with a whole step.",
-        ]
+        ] + (comparison.seeds.count == 1 ? [oneSeed] : [])
     }
 }

@@ -62,6 +62,7 @@ import Testing
                     against single        × 1.00     × 6.50
 
                 """), "\(text.withLock { $0 })")
+        #expect(text.withLock { $0 }.hasSuffix("--seeds 1,2,3 tells more.\n"))
     }
 
     @Test func progress() {

@@ -159,14 +159,14 @@ public final class ComparisonJob {
         var tasks: [Comparison.TaskResult] = []
         var outcomes: [ComparisonRecord.Outcomes] = []
         for (place, task) in results.scores.all.enumerated() {
-            guard let confusion = task.confusion, let examples = task.outcomes else {
-                throw RunError("the evaluation of \(task.name) kept no counts")
+            guard let examples = task.outcomes else {
+                throw RunError("the evaluation of \(task.name) does not tell right from wrong")
             }
             let rest = results.scores.withoutExcluded?[place]
             tasks.append(
                 .init(
                     name: task.name, trainCount: run.datasets[place].trainingRows.count, passes: passes[place],
-                    scores: task.scores, confusion: confusion, scoresWithoutExcluded: rest?.scores,
+                    scores: task.scores, confusion: task.confusion, scoresWithoutExcluded: rest?.scores,
                     confusionWithoutExcluded: rest?.confusion, curve: log.curve(of: task.name)))
             outcomes.append(.init(task: task.name, examples: examples, withoutExcluded: rest?.outcomes))
         }

@@ -138,6 +138,11 @@ package struct ComparisonPlan: Sendable {
         for task in base.tasks where task.test == nil && task.dev == nil {
             throw UsageError("task \(task.name) has neither a test nor a dev file: there is nothing to compare it by")
         }
+        if let task = base.tasks.first(where: { $0.kind == .regression }) {
+            throw UsageError(
+                "task \(task.name) has numbers for labels; compare counts which examples are right, and so takes tasks with "
+                    + "labels only")
+        }
         guard settings.scoredAt == .best else { return }
         if base.evaluation.split == .test {
             throw UsageError("--score-at best would choose by the test files (evaluation.split is test); use dev")
