@@ -7,8 +7,8 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
     public let ranges: OwnedRanges
     public let parameters: VectorView
     public let gradients: [VectorView]
+    public let table: SparseTable
     private let communicator: any Communicator
-    private let table: SparseTable
     private let memory: FloatBuffer
     /// One message of each rank.
     private let inbox: MatrixView
@@ -48,17 +48,20 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         try communicator.broadcast(UnsafeMutableRawBufferPointer(parameters.elements), root: 0)
     }
 
-    public func sumOwnedGradients(touchedRows: [[Int32]]) throws -> OwnedSum {
+    public func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum {
         var sum = OwnedSum()
-        if table.count > 0 { sum.writtenRows = try sumTable(touchedRows) }
-        try sumDense()
+        if table.count > 0 { sum.writtenRows = try sumTable(touchedRows, into: target) }
+        try sumDense(into: target)
         for range in ranges.ranges(of: communicator.rank) {
             sum.squares += stride(from: range.lowerBound, to: range.upperBound, by: ranges.blockSize).map {
-                sumOfSquares(gradients[0].slice($0..<min($0 + ranges.blockSize, range.upperBound)))
+                sumOfSquares(target.slice($0..<min($0 + ranges.blockSize, range.upperBound)))
             }
         }
         return sum
     }
+
+    /// What others need of the lanes has left them.
+    public func releaseGradients() throws {}
 
     public func publishParameters() throws {
         func part(_ number: Int, of owner: Int) -> VectorView {
@@ -74,7 +77,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
     }
 
     /// - Returns: the rows of the owned ranges that any rank touched.
-    private func sumTable(_ touchedRows: [[Int32]]) throws -> [Int32] {
+    private func sumTable(_ touchedRows: [[Int32]], into target: VectorView) throws -> [Int32] {
         let (size, rank) = (communicator.size, communicator.rank)
         let setSize = RowSet.wordCount(table)
         var own = [UInt64](repeating: 0, count: setSize)
@@ -103,7 +106,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
                     defer { places[source] += count }
                     return parts[source].slice(places[source]..<places[source] + count)
                 }
-                sumTree(leaves: size, into: gradients[0].slice(fragment.elements), scratch: scratch) { rows[$0] }
+                sumTree(leaves: size, into: target.slice(fragment.elements), scratch: scratch) { rows[$0] }
             }
             return written.map { Int32($0.row) }
         }
@@ -132,7 +135,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         }
     }
 
-    private func sumDense() throws {
+    private func sumDense(into target: VectorView) throws {
         let (size, rank) = (communicator.size, communicator.rank)
         let dense = (0..<size).map { owner in
             ranges.ranges(of: owner).last.map { max($0.lowerBound, table.count)..<max($0.upperBound, table.count) }
@@ -151,7 +154,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
                 try exchange(outgoing, to: target, receiving: inbox.row(source).slice(0..<own.count), from: source)
             }
             if own.isEmpty { continue }
-            sumTree(leaves: size, into: gradients[0].slice(own), scratch: scratch) {
+            sumTree(leaves: size, into: target.slice(own), scratch: scratch) {
                 inbox.row($0).slice(0..<own.count)
             }
         }

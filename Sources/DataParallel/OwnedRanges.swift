@@ -42,14 +42,18 @@ public struct OwnedRanges: Sendable, Equatable {
 
     /// Puts values of blocks in the order of the blocks.
     ///
-    /// - Parameter values: for each rank those of its blocks, ascending; more may follow.
-    public func inBlockOrder(_ values: [ArraySlice<Double>]) -> [Double] {
-        var ordered = [Double](repeating: 0, count: blockCount)
+    /// - Parameters:
+    ///   - values: for each rank those of its blocks, ascending; more may follow.
+    ///   - width: how many values each block has.
+    public func inBlockOrder(_ values: [ArraySlice<Double>], width: Int = 1) -> [Double] {
+        var ordered = [Double](repeating: 0, count: blockCount * width)
         for (rank, own) in values.enumerated() {
             var place = own.startIndex
             for range in blocks(of: rank) {
-                ordered.replaceSubrange(range, with: own[place..<place + range.count])
-                place += range.count
+                let count = range.count * width
+                ordered.replaceSubrange(
+                    range.lowerBound * width..<range.upperBound * width, with: own[place..<place + count])
+                place += count
             }
         }
         return ordered

@@ -24,30 +24,17 @@ struct OwnedSummation {
         let rows = scratch.view.matrix(rows: treeDepth(leafCount), columns: ranges.blockSize)
         var sum = OwnedSum()
         for range in ranges.ranges(of: rank) {
-            let touchedRows = RowSet.rows(inAnyOf: touched, table.rows(in: range))
-            var next = 0
+            var elements = TouchedElements(table, rows: RowSet.rows(inAnyOf: touched, table.rows(in: range)))
             for start in stride(from: range.lowerBound, to: range.upperBound, by: ranges.blockSize) {
                 let block = start..<min(start + ranges.blockSize, range.upperBound)
-                var isZero = true
-                while next < touchedRows.count {
-                    let row = Int(touchedRows[next])
-                    let elements = table.elements(ofRow: row, in: block)
-                    if elements.isEmpty { break }
-                    sumTree(leaves: leafCount, into: target.slice(elements), scratch: rows) {
-                        touched[$0].contains(row) ? leaf($0, elements) : nil
+                let isWritten = elements.forEachPart(of: block) { elements, row in
+                    sumTree(leaves: leafCount, into: target.slice(elements), scratch: rows) { number in
+                        row.map { touched[number].contains($0) } ?? true ? leaf(number, elements) : nil
                     }
-                    isZero = false
-                    // The rest of a row that the block cuts belongs to the next one.
-                    if (row + 1) * table.columns > block.upperBound { break }
-                    next += 1
                 }
-                let dense = max(block.lowerBound, min(table.count, block.upperBound))..<block.upperBound
-                if !dense.isEmpty {
-                    sumTree(leaves: leafCount, into: target.slice(dense), scratch: rows) { leaf($0, dense) }
-                }
-                sum.squares.append(isZero && dense.isEmpty ? 0 : sumOfSquares(target.slice(block)))
+                sum.squares.append(isWritten ? sumOfSquares(target.slice(block)) : 0)
             }
-            sum.writtenRows += touchedRows
+            sum.writtenRows += elements.rows
         }
         return sum
     }

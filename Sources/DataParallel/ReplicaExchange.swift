@@ -16,16 +16,30 @@ public protocol ReplicaExchange: AnyObject, Sendable {
     var parameters: VectorView { get }
     /// The flat gradient buffers of this rank's lanes, zeros at first.
     var gradients: [VectorView] { get }
+    /// The part of the flat buffers at their start of whose gradient a step fills few rows.
+    var table: SparseTable { get }
 
     /// Collective: fills every replica's parameters with rank 0's.
     func broadcastParameters() throws
-    /// Collective: puts the sum over all lanes of all ranks into the owned ranges of the first lane. The rest of that lane and
-    /// all other lanes stay as they are until `publishParameters`.
+    /// Collective: puts the sum over all lanes of all ranks into the owned ranges of a flat buffer. No lane may be written
+    /// until `releaseGradients` or `publishParameters`, but for what the target is.
     ///
-    /// - Parameter touchedRows: for each lane the rows of the sparse table that may be other than zero.
-    func sumOwnedGradients(touchedRows: [[Int32]]) throws -> OwnedSum
+    /// - Parameters:
+    ///   - touchedRows: for each lane the rows of the sparse table that may be other than zero.
+    ///   - target: the first lane, or a buffer beside the lanes. Rows of the table that no lane touched stay as they are in
+    ///     it, and must be zero.
+    func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum
+    /// Collective: afterwards the lanes may be written again.
+    func releaseGradients() throws
     /// Collective: every rank sees what the others wrote to their owned ranges of the parameters.
     func publishParameters() throws
+}
+
+extension ReplicaExchange {
+    /// Collective: puts the sum into the first lane. The rest of that lane and all other lanes stay as they are.
+    public func sumOwnedGradients(touchedRows: [[Int32]]) throws -> OwnedSum {
+        try sumOwnedGradients(touchedRows: touchedRows, into: gradients[0])
+    }
 }
 
 /// What there is to know of a sum over all lanes in this rank's owned ranges.

@@ -74,11 +74,15 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
 
     public func broadcastParameters() throws { try memory.synchronize() }
 
-    public func sumOwnedGradients(touchedRows: [[Int32]]) throws -> OwnedSum {
+    public var table: SparseTable { summation.table }
+
+    public func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum {
         for (lane, rows) in touchedRows.enumerated() { touched[rank * gradients.count + lane].assign(rows) }
         try memory.synchronize()
-        return summation.run(rank: rank, touched: touched, into: gradients[0]) { leaves[$0].slice($1) }
+        return summation.run(rank: rank, touched: touched, into: target) { leaves[$0].slice($1) }
     }
+
+    public func releaseGradients() throws { try memory.synchronize() }
 
     public func publishParameters() throws { try memory.synchronize() }
 }

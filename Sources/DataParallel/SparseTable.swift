@@ -26,6 +26,41 @@ public struct SparseTable: Sendable, Equatable {
     }
 }
 
+/// Walks through the blocks of a range of the flat buffer and gives of each what may be other than zero: the touched rows of
+/// the table, or what part of them lies in the block, and then what lies behind the table.
+struct TouchedElements {
+    let table: SparseTable
+    /// Those that have elements in the range, ascending.
+    let rows: [Int32]
+    private var next = 0
+
+    init(_ table: SparseTable, rows: [Int32]) {
+        self.table = table
+        self.rows = rows
+    }
+
+    /// - Parameters:
+    ///   - block: comes behind that of the call before.
+    ///   - body: is given elements, and the row that they belong to; nil behind the table.
+    /// - Returns: whether there was anything.
+    mutating func forEachPart(of block: Range<Int>, _ body: (_ elements: Range<Int>, _ row: Int?) -> Void) -> Bool {
+        var isEmpty = true
+        while next < rows.count {
+            let row = Int(rows[next])
+            let elements = table.elements(ofRow: row, in: block)
+            if elements.isEmpty { break }
+            body(elements, row)
+            isEmpty = false
+            // The rest of a row that the block cuts belongs to the next one.
+            if (row + 1) * table.columns > block.upperBound { break }
+            next += 1
+        }
+        let dense = max(block.lowerBound, min(table.count, block.upperBound))..<block.upperBound
+        if !dense.isEmpty { body(dense, nil) }
+        return !(isEmpty && dense.isEmpty)
+    }
+}
+
 /// A set of rows of a table, as bits in memory that somebody else owns.
 struct RowSet {
     private let words: UnsafeMutableBufferPointer<UInt64>

@@ -11,6 +11,7 @@ public enum RunEvent: Sendable, Equatable {
     case start(Start)
     case resume(Resume)
     case step(Step)
+    case gradients(Gradients)
     case skipped(Skipped)
     case evaluation(Evaluation)
     /// Kept in a file of its own, not logged.
@@ -125,10 +126,14 @@ extension RunEvent {
             public var name: String
             /// The mean over the task's examples in this step.
             public var loss: Double
+            /// What a strategy other than `static` multiplied the task's loss by, or its gradient, beside the task's own
+            /// weight.
+            public var weight: Double?
 
-            public init(name: String, loss: Double) {
+            public init(name: String, loss: Double, weight: Double? = nil) {
                 self.name = name
                 self.loss = loss
+                self.weight = weight
             }
         }
 
@@ -181,6 +186,24 @@ extension RunEvent {
             self.tokens = tokens
             self.tokensPerSecond = tokensPerSecond
             self.seconds = seconds
+        }
+    }
+
+    /// How the tasks' gradients of the shared parameters lie to each other in a step.
+    public struct Gradients: Sendable, Equatable {
+        public var step: Int
+        /// The names of the tasks with examples in the step, in the order of the configuration.
+        public var tasks: [String]
+        /// The cosine of the angle between each pair of gradients, row by row; not a number for a gradient that is zero.
+        public var cosines: [[Double]]
+        /// The lengths of the gradients, weighted as the losses are.
+        public var norms: [Double]
+
+        public init(step: Int, tasks: [String], cosines: [[Double]], norms: [Double]) {
+            self.step = step
+            self.tasks = tasks
+            self.cosines = cosines
+            self.norms = norms
         }
     }
 

@@ -49,6 +49,24 @@ final class HeadPass {
         return result
     }
 
+    /// For each shard the sum of each task's cross-entropies.
+    ///
+    /// - Parameter states: [sequences, hiddenSize], of the first tokens.
+    func losses(_ states: MatrixView, _ batch: PackedBatch, dropoutKey: UInt64?) -> [[Double]] {
+        let output = pool(states)
+        let input = dropped.matrix(rows: batch.sequenceCount, columns: hiddenSize)
+        return batch.shards.map { shard in
+            dropOut(output.rows(shard.sequences), dropout(shard, dropoutKey), into: input.rows(shard.sequences))
+            var sums = [Double](repeating: 0, count: model.tasks.count)
+            forEachTask(of: shard, batch) { task, sequences in
+                let scores = logits(of: task, gather(sequences, from: input))
+                let labels = sequences.map { batch.labels[$0] }
+                sums[task] = crossEntropy(scores, labels: labels, weight: 1).reduce(0, +)
+            }
+            return sums
+        }
+    }
+
     /// - Parameters:
     ///   - weights: see `ModelPass.gradient`.
     ///   - states: [sequences, hiddenSize], of the first tokens, or the means.

@@ -108,6 +108,13 @@ public final class ModelPass {
         return result
     }
 
+    /// The losses that `gradient` returns for the same batch and key, to the bit, by a forward pass alone.
+    public func losses(_ batch: PackedBatch, dropoutKey: UInt64?) -> [[Double]] {
+        let start = PassProfile.now
+        defer { work.profile.addForward(since: start) }
+        return heads.losses(encode(batch, dropoutKey: dropoutKey, for: nil), batch, dropoutKey: dropoutKey)
+    }
+
     /// The pooled output [sequences, hiddenSize] without dropout, and the states behind every layer; for comparisons.
     package func hiddenStates(_ batch: PackedBatch) -> (states: [[Float]], pooled: [Float]) {
         var all: [[Float]] = []

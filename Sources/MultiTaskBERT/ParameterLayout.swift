@@ -79,6 +79,9 @@ public struct ParameterLayout: Sendable, Equatable {
 
     public func tensor(_ name: String) -> ParameterTensor? { tensors.first { $0.name == name } }
 
+    /// Elements at the start of the flat buffer that belong to all tasks: everything but the classification heads.
+    public var sharedCount: Int { tensors.first { $0.task != nil }?.offset ?? count }
+
     /// Parameters without the gaps.
     public var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
 }

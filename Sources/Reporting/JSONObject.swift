@@ -14,7 +14,11 @@ struct JSONObject {
     mutating func set(_ key: String, _ value: Bool) { set(key, literal: String(value)) }
 
     /// The shortest digits that read back to the same number; null for what is not finite, which JSON cannot say.
-    mutating func set(_ key: String, _ value: Double) { set(key, literal: value.isFinite ? "\(value)" : "null") }
+    mutating func set(_ key: String, _ value: Double) { set(key, literal: Self.literal(value)) }
+    mutating func set(_ key: String, _ value: [Double]) { set(key, literal: Self.literal(value)) }
+    mutating func set(_ key: String, _ value: [[Double]]) {
+        set(key, literal: "[" + value.map(Self.literal).joined(separator: ",") + "]")
+    }
 
     mutating func set(_ key: String, _ value: [String]) {
         set(key, literal: "[" + value.map(Self.quoted).joined(separator: ",") + "]")
@@ -33,6 +37,12 @@ struct JSONObject {
         var object = JSONObject()
         build(&object)
         set(key, literal: object.text)
+    }
+
+    private static func literal(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+
+    private static func literal(_ value: [Double]) -> String {
+        "[" + value.map { literal($0) }.joined(separator: ",") + "]"
     }
 
     private static func quoted(_ text: String) -> String {

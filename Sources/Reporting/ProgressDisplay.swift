@@ -60,6 +60,8 @@ public final class ProgressDisplay: RunObserver {
                 show(["goes on after step \(resume.step), from \(shown(resume.checkpoint))"], in: &state)
             case .step(let step):
                 showStep(step, in: &state)
+            case .gradients:
+                break
             case .skipped(let skipped):
                 show([output.styled("warning:", .warning) + " " + skippedLine(skipped)], in: &state)
             case .evaluation(let evaluation):

@@ -14,6 +14,12 @@ extension RunEvent {
             object.set("world_size", resume.worldSize)
             object.set("threads", resume.threads)
         case .step(let step): step.write(to: &object)
+        case .gradients(let gradients):
+            object.set("event", "gradients")
+            object.set("step", gradients.step)
+            object.set("tasks", gradients.tasks)
+            object.set("cosines", gradients.cosines)
+            object.set("norms", gradients.norms)
         case .skipped(let skipped): skipped.write(to: &object)
         case .evaluation(let evaluation): evaluation.write(to: &object)
         case .checkpoint(let checkpoint):
@@ -64,7 +70,10 @@ extension RunEvent.Step {
         object.set("loss", loss)
         object.set("tasks") { object in
             for task in tasks {
-                object.set(task.name) { $0.set("loss", task.loss) }
+                object.set(task.name) { object in
+                    object.set("loss", task.loss)
+                    if let weight = task.weight { object.set("weight", weight) }
+                }
             }
         }
         object.set("learning_rate", learningRate)

@@ -5,7 +5,8 @@ import Metrics
 /// scores of every evaluation.
 ///
 /// Tags are grouped so that one chart group compares the tasks: `loss/all`, `loss/TASK`, `train/learning_rate`,
-/// `train/gradient_norm`, `train/tokens_per_second`, and `dev_accuracy/TASK`, `dev_accuracy/mean` and so on for each
+/// `train/gradient_norm`, `train/tokens_per_second`, `weight/TASK` where a strategy weights the tasks, `gradient_cosine/A_B`
+/// and `task_gradient_norm/TASK` where gradients are looked at, and `dev_accuracy/TASK`, `dev_accuracy/mean` and so on for each
 /// score. A resumed run writes a new file, which makes TensorBoard forget the steps after the checkpoint.
 public final class TensorBoardWriter: RunObserver {
     private let file: RecordFile
@@ -44,10 +45,19 @@ public final class TensorBoardWriter: RunObserver {
         case .step(let step):
             var scalars = [("loss/all", step.loss)]
             scalars += step.tasks.map { ("loss/\($0.name)", $0.loss) }
+            scalars += step.tasks.compactMap { task in task.weight.map { ("weight/\(task.name)", $0) } }
             scalars.append(("train/learning_rate", step.learningRate))
             scalars.append(("train/gradient_norm", step.gradientNorm))
             scalars.append(("train/tokens_per_second", step.tokensPerSecond))
             write(.scalars(scalars, time: time(), step: step.step))
+        case .gradients(let gradients):
+            var scalars = zip(gradients.tasks, gradients.norms).map { ("task_gradient_norm/\($0)", $1) }
+            for (row, task) in gradients.tasks.enumerated() {
+                scalars += gradients.tasks[..<row].enumerated().map { column, other in
+                    ("gradient_cosine/\(other)_\(task)", gradients.cosines[row][column])
+                }
+            }
+            write(.scalars(scalars, time: time(), step: gradients.step))
         case .evaluation(let evaluation):
             var rows = evaluation.tasks
             if let mean = TaskScores.mean(of: rows.map(\.scores)) {

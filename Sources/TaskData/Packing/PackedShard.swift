@@ -23,6 +23,23 @@ public struct PackedShard: Sendable, Equatable {
     fileprivate init(number: Int) {
         self.number = number
     }
+
+    /// The shard without the sequences of other tasks; it keeps its number, and may be left empty.
+    ///
+    /// - Parameter task: of a shard of a plan, in which tasks stand ascending.
+    public func only(task: Int) -> PackedShard {
+        var part = PackedShard(number: number)
+        guard let first = tasks.firstIndex(of: task), let last = tasks.lastIndex(of: task) else { return part }
+        let range = first..<last + 1
+        let tokens = sequenceOffsets[range.lowerBound]..<sequenceOffsets[range.upperBound]
+        part.tokenIDs = Array(tokenIDs[tokens])
+        part.sequenceOffsets = sequenceOffsets[range.lowerBound...range.upperBound].map { $0 - tokens.lowerBound }
+        part.secondSegmentStarts = Array(secondSegmentStarts[range])
+        part.tasks = Array(tasks[range])
+        part.labels = Array(labels[range])
+        part.rows = Array(rows[range])
+        return part
+    }
 }
 
 /// Reads examples from their files and packs their tokens. One for each thread.

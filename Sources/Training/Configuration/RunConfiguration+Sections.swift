@@ -56,31 +56,6 @@ extension RunConfiguration {
         ]
     }
 
-    /// How the tasks' losses are added up.
-    public struct Weighting: Sendable, Equatable, ConfigurationSection {
-        public enum Strategy: String, ConfigurationChoice {
-            /// By the tasks' own `weight`.
-            case `static`
-        }
-
-        public enum Reduction: String, ConfigurationChoice {
-            /// The sum of the tasks' mean losses.
-            case taskMean = "task_mean"
-            /// The mean over all examples of the step.
-            case exampleMean = "example_mean"
-        }
-
-        public var strategy = Strategy.static
-        public var reduction = Reduction.taskMean
-
-        public init() {}
-
-        static let keys: [ConfigurationKey<Self>] = [
-            .value("strategy", \.strategy, help: "each task by its own weight"),
-            .value("reduction", \.reduction, help: "every task counts the same, or every example does"),
-        ]
-    }
-
     /// AdamW.
     public struct Optimizer: Sendable, Equatable, ConfigurationSection {
         /// The greatest of the schedule.
@@ -142,13 +117,22 @@ extension RunConfiguration {
         public var split = Split.dev
         /// What decides which checkpoint is best.
         public var best = Criterion(task: nil, score: .accuracy)
+        /// In steps; 0 never.
+        public var gradientCosines = 0
 
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
-            .value("every", \.every, .atLeast(0), help: "steps; the last step always is, and with 0 only that"),
-            .value("split", \.split, help: "which file of each task"),
-            .value("best", \.best, help: "decides which checkpoint is kept as the best"),
+            .value(
+                "every", \.every, .atLeast(0), resume: .free,
+                help: "steps; the last step always is, and with 0 only that"),
+            .value("split", \.split, resume: .free, help: "which file of each task"),
+            .value("best", \.best, resume: .free, help: "decides which checkpoint is kept as the best"),
+            .value(
+                "gradient_cosines", \.gradientCosines, .atLeast(0),
+                help:
+                    "log every so many steps how the tasks' gradients lie to each other; 0 never. Such a step adds up in "
+                    + "another order, so that this stays the same on resume"),
         ]
     }
 

@@ -74,7 +74,7 @@ extension RunConfiguration: ConfigurationSection {
             "steps", \.steps, .within(0...1_000_000_000), unset: "as epochs says", resume: .free,
             help: "instead of epochs; 0 saves the starting point"),
         .section("sampling", \.sampling, help: "how often a task's examples are drawn"),
-        .section("weighting", \.weighting, help: "how the tasks' losses are added up"),
+        .section("weighting", \.weighting, help: "how the tasks' losses or gradients are added up"),
         .section("optimizer", \.optimizer, help: "AdamW (Loshchilov and Hutter 2019)"),
         .section("schedule", \.schedule, help: "the learning rate's course over the run"),
         .optional(
@@ -86,7 +86,7 @@ extension RunConfiguration: ConfigurationSection {
         .value("precision", \.precision, help: "of the encoder's matrix products; all else is fp32"),
         .value("seed", \.seed, help: "decides order, dropout, limits and new weights"),
         .section("finishing", \.finishing, resume: .free, help: "each task by itself, behind joint training"),
-        .section("evaluation", \.evaluation, resume: .free, help: "looking at the tasks on the way"),
+        .section("evaluation", \.evaluation, help: "looking at the tasks on the way"),
         .section("checkpoint", \.checkpoint, resume: .free, help: "saving on the way; the last step always is"),
         .value(
             "max_skipped_steps", \.maxSkippedSteps, .atLeast(1), resume: .free,

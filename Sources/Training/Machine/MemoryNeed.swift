@@ -8,6 +8,8 @@ struct MemoryNeed {
     /// Examples of a step, and the tokens of the longest.
     let batchSize, maxLength: Int
     let shardCount: Int
+    /// Tasks whose gradients are kept by themselves.
+    let taskGradientCount: Int
 
     /// The most bytes that so many ranks on one machine take, one of them rank 0 with a checkpoint to write.
     func bytes(ranks: Int, threads: Int) -> Int {
@@ -15,8 +17,9 @@ struct MemoryNeed {
         // Parameters once, or once a rank where memory cannot be shared: the smaller figure, since that is the usual case.
         let gradients = ranks * threads * copy
         let moments = 2 * copy * ranks / worldSize
+        let taskGradients = taskGradientCount * copy * ranks / worldSize
         let checkpoint = 3 * copy
-        return copy + gradients + moments + checkpoint + ranks
+        return copy + gradients + moments + taskGradients + checkpoint + ranks
             * (Self.program + threads * activations(threads: threads))
     }
 

@@ -38,6 +38,19 @@ final class Lane: @unchecked Sendable {
         compute(shards, weights, dropoutKey, into: gradient, depth: 0, goesOn)
     }
 
+    /// The losses that `computeGradient` returns, by forward passes alone.
+    ///
+    /// - Parameter beforeBatch: called before each batch of shards.
+    func computeLosses(of shards: ArraySlice<PackedShard>, dropoutKey: UInt64?, beforeBatch: () -> Void) -> [[Double]] {
+        if shards.count == 1 || shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
+            beforeBatch()
+            return pass.losses(PackedBatch(shards), dropoutKey: dropoutKey)
+        }
+        let middle = shards.startIndex + treeSplit(shards.count)
+        return computeLosses(of: shards[..<middle], dropoutKey: dropoutKey, beforeBatch: beforeBatch)
+            + computeLosses(of: shards[middle...], dropoutKey: dropoutKey, beforeBatch: beforeBatch)
+    }
+
     private var reported: (forward: Double, backward: Double) = (0, 0)
 
     /// The time of forward and of backward passes since the last call.

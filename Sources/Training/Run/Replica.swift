@@ -75,6 +75,23 @@ final class Replica {
         return complete.count == lanes.count ? complete.flatMap { $0 } : nil
     }
 
+    /// The losses that `computeGradients` returns, by forward passes alone.
+    ///
+    /// - Parameter beforeBatch: called before each batch of shards, on any lane's thread.
+    func computeLosses(
+        _ shards: [PackedShard], dropoutKey: UInt64, beforeBatch: @Sendable () -> Void
+    ) -> [[Double]] {
+        let lanes = lanes
+        let share = shards.count / lanes.count
+        let losses = Mutex([[[Double]]](repeating: [], count: lanes.count))
+        DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
+            let own = lanes[index].computeLosses(
+                of: shards[index * share..<(index + 1) * share], dropoutKey: dropoutKey, beforeBatch: beforeBatch)
+            losses.withLock { $0[index] = own }
+        }
+        return losses.withLock { $0.flatMap { $0 } }
+    }
+
     /// Puts a number that is not finite where the next step writes again; for tests.
     func spoilGradient() {
         guard let dense = model.layout.tensors.last(where: { $0.task == nil }) else { return }
@@ -85,7 +102,22 @@ final class Replica {
     ///
     /// - Returns: the sums of squares of this rank's blocks, `exchange.ranges.largestBlockCount` numbers with zeros behind them.
     func sumGradients() throws -> [Double] {
-        let sum = try exchange.sumOwnedGradients(touchedRows: lanes.map(\.gradient.touchedWords))
+        squares(of: try exchange.sumOwnedGradients(touchedRows: lanes.map(\.gradient.touchedWords)))
+    }
+
+    /// Collective: adds up the gradients of all ranks as that of one task, and gives the lanes free.
+    func sumGradients(ofTask task: Int, into taskGradients: TaskGradients) throws {
+        try taskGradients.sum(task: task, touchedRows: lanes.map(\.gradient.touchedWords), by: exchange)
+    }
+
+    /// Makes one gradient of those of some tasks, in the owned ranges.
+    ///
+    /// - Returns: as `sumGradients`.
+    func combine(_ taskGradients: TaskGradients, tasks: [Int], factors: [Double]) -> [Double] {
+        squares(of: taskGradients.combine(tasks, factors: factors.map { Float($0) }, into: exchange.gradients[0]))
+    }
+
+    private func squares(of sum: OwnedSum) -> [Double] {
         lanes[0].gradient.noteTouchedWords(sum.writtenRows)
         return sum.squares + [Double](repeating: 0, count: exchange.ranges.largestBlockCount - sum.squares.count)
     }

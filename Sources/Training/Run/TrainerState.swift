@@ -22,6 +22,8 @@ struct TrainerState: Sendable, Equatable, Codable {
     var skippedSteps = 0
     /// Whether an evaluation of this step was left undone by a stop: the resumed run begins with it. Nil means no.
     var evaluationIsDue: Bool?
+    /// What the rule that weights tasks has learned; nil where it learns nothing.
+    var weighting: [Double]?
     var seed: UInt64
     /// Canonical shards of a step, which a resumed run keeps.
     var shards: Int

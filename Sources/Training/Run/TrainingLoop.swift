@@ -27,10 +27,7 @@ extension TrainingRun {
             var clock = StepClock()
             guard let loaded = try loader.next() else { break }
             clock.note(\.data)
-            let losses = computeGradients(loaded, &clock)
-            let squares = try replica.sumGradients()
-            let report = try StepReport(gathering: losses, squares: squares, loaded, of: self)
-            clock.note(\.communication)
+            let report = try gradient(loaded, &clock, reporter)
             isStopping = report.isStopRequested
             if report.isAbandoned { break }
             if let problem = report.problem {
@@ -41,6 +38,7 @@ extension TrainingRun {
                 clock.note(\.optimizer)
                 try replica.publishParameters()
                 clock.note(\.communication)
+                try adaptWeighting(loaded, report, &clock)
                 reporter.record(.step(report.event(loaded.plan, learningRate, clock.seconds, of: self)))
             }
             try writer.poll(reporter)
@@ -62,18 +60,6 @@ extension TrainingRun {
                 .init(
                     step: state.step, checkpoint: resumedFrom.path, worldSize: communicator.size,
                     threads: replica.lanes.count)))
-    }
-
-    /// The losses of the rank's shards; nil where a stop came in between.
-    private func computeGradients(_ loaded: LoadedStep, _ clock: inout StepClock) -> [[Double]]? {
-        let weights = zip(loaded.plan.weights, loaded.plan.taskCounts).map { $1 == 0 ? 0 : $0 / Double($1) }
-        let losses = replica.computeGradients(
-            loaded.shards, weights: weights, dropoutKey: mixedKey(configuration.seed, UInt64(loaded.plan.step)),
-            goesOn: watch.goesOn)
-        if watch.isSpoiled(.step, step: loaded.plan.step) { replica.spoilGradient() }
-        clock.note(\.backward)
-        clock.moveForwardPasses(of: replica.lanes)
-        return losses
     }
 
     /// What is due after a step. A stop puts the evaluation off to the resumed run, which makes the same one.

@@ -71,6 +71,10 @@ public final class TrainingRun {
     /// The scores behind the last step, once they are known.
     var devScores: [NamedScores]?
     var testScores: SplitScores?
+    /// The rule that weights the tasks against each other, with what it has learned.
+    var weighting: any TaskWeighting
+    /// Where any step takes the gradient of each task by itself.
+    let taskGradients: TaskGradients?
     /// Whether all ranks have agreed to stop.
     var isStopping = false
     /// The checkpoint that the run goes on from.
@@ -161,6 +165,16 @@ public final class TrainingRun {
         totalSteps = configuration.length.steps(
             examplesPerEpoch: datasets.reduce(0) { $0 + $1.trainingRows.count }, batchSize: configuration.batch.size)
         schedule = configuration.learningRateSchedule(totalSteps: totalSteps)
+        weighting = configuration.taskWeighting(
+            labelCounts: datasets.map(\.labelNames.count), stepsPerEpoch: planner.stepsPerEpoch)
+        if let saved {
+            do {
+                try weighting.restore(saved.state.weighting ?? [])
+            } catch {
+                throw AgreedFailure(
+                    rank: 0, code: .badData, message: "\(saved.checkpoint)/trainer_state.json: weighting \(error)")
+            }
+        }
 
         try watch.loading("loading the model", reporter) {}
         try communicator.agreeing { try source.requireRoom(for: model) }
@@ -168,6 +182,11 @@ public final class TrainingRun {
         replica = try Replica(
             model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW,
             precision: precision, fineTuning: fineTuning)
+        taskGradients =
+            configuration.needsTaskGradients
+            ? TaskGradients(
+                replica.exchange, rank: communicator.rank, taskCount: datasets.count,
+                sharedCount: model.layout.sharedCount) : nil
         try loadParameters(reporter)
     }
 
@@ -262,7 +281,8 @@ private struct WorkPlan {
         ownShards = try layout.shards(ofRank: communicator.rank, of: communicator.size)
         let memory = MemoryNeed(
             model: model, worldSize: communicator.size, batchSize: configuration.batch.size,
-            maxLength: configuration.batch.maxLength, shardCount: layout.shardCount)
+            maxLength: configuration.batch.maxLength, shardCount: layout.shardCount,
+            taskGradientCount: configuration.needsTaskGradients ? datasets.count : 0)
         self.memory = memory
         laneCount = try RunConfiguration.lanes(threads, shardsPerRank: ownShards.count) {
             placement.threads(valid: $0, needed: memory.bytes)
