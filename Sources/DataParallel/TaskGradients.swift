@@ -25,7 +25,9 @@ public final class TaskGradients {
         (ranges, table) = (exchange.ranges, exchange.table)
         self.rank = rank
         self.sharedCount = sharedCount
-        buffers = (0..<taskCount).map { _ in PagedBuffer(count: exchange.ranges.count) }
+        buffers = (0..<taskCount).map { _ in
+            PagedBuffer(count: exchange.ranges.count, sparseCount: exchange.table.count)
+        }
         writtenRows = Array(repeating: [], count: taskCount)
     }
 
@@ -48,20 +50,13 @@ public final class TaskGradients {
         let width = Self.pairCount(tasks.count)
         var products: [Double] = []
         products.reserveCapacity(ranges.largestBlockCount * width)
+        let gradients = tasks.map { buffers[$0].view }
         forEachBlock(of: tasks) { block, elements in
             let start = products.count
             products += repeatElement(0, count: width)
             _ = elements.forEachPart(of: block) { all, _ in
                 let shared = all.clamped(to: 0..<sharedCount)
-                if shared.isEmpty { return }
-                var pair = start
-                for (place, first) in tasks.enumerated() {
-                    for second in tasks[place...] {
-                        products[pair] += dotProduct(
-                            buffers[first].view.slice(shared), buffers[second].view.slice(shared))
-                        pair += 1
-                    }
-                }
+                if !shared.isEmpty { addDotProducts(gradients, in: shared, to: &products[start...]) }
             }
         }
         return products

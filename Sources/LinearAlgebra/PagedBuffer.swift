@@ -6,16 +6,27 @@ import Foundation
 public final class PagedBuffer: @unchecked Sendable {
     public let view: VectorView
 
-    /// - Parameter count: how many elements; zero is allowed.
-    public init(count: Int) {
+    /// - Parameters:
+    ///   - count: how many elements; zero is allowed.
+    ///   - sparseCount: so many elements at the start are written here and there; what follows is large and written as a whole, and
+    ///     gets huge pages.
+    public init(count: Int, sparseCount: Int = 0) {
         let bytes = max(count * MemoryLayout<Float>.stride, 1)
         // Nothing is set aside for pages that stay untouched.
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), raw != MAP_FAILED else {
             fatalError("out of memory: \(bytes) bytes were asked for")
         }
+        let start = (Int(bitPattern: raw) + 4 * sparseCount + Self.hugePage - 1) / Self.hugePage * Self.hugePage
+        if let start = UnsafeMutableRawPointer(bitPattern: start), start < raw + bytes {
+            madvise(start, raw + bytes - start, Self.adviseHugePages)
+        }
         view = VectorView(raw.bindMemory(to: Float.self, capacity: count), count: count)
     }
+
+    private static let hugePage = 2 << 20
+    /// `MADV_HUGEPAGE` of Linux.
+    private static let adviseHugePages: Int32 = 14
 
     deinit { munmap(view.base, max(view.count * MemoryLayout<Float>.stride, 1)) }
 }

@@ -32,6 +32,18 @@ import Testing
         }
     }
 
+    /// A forward pass alone finds the losses that were differentiated, dropout included.
+    @Test(arguments: [nil, 99] as [UInt64?], precisionsHere)
+    func lossesAreThoseOfTheGradient(dropoutKey: UInt64?, precision: ProductPrecision) throws {
+        let (model, parameters, batch) = try tinyModel(shards: 4)
+        let encoderWeights = EncoderWeights(model, parameters: parameters.view, precision)
+        encoderWeights.update(threads: 1)
+        let pass = ModelPass(model, parameters: parameters.view, weights: encoderWeights)
+        let right = pass.gradient(batch, weights: [1, 2, 3], dropoutKey: dropoutKey, into: GradientBuffer(model))
+        #expect(pass.losses(batch, dropoutKey: dropoutKey) == right)
+        #expect(pass.losses(batch, dropoutKey: 5) != right)
+    }
+
     @Test func dropoutKeyChangesTheGradient() throws {
         let (model, parameters, batch) = try tinyModel(shards: 2)
         let pass = ModelPass(model, parameters: parameters.view)

@@ -47,6 +47,13 @@ struct MetricsLogTests {
             ).jsonLine
                 == #"{"event":"skipped","step":3,"reason":"the loss","in_a_row":2,"#
                 + #""examples":[{"task":"books","index":5}]}"#)
+        #expect(
+            Sample.gradients(4).jsonLine
+                == #"{"event":"gradients","step":4,"tasks":["books","zh"],"cosines":[[1.0,-0.25],[-0.25,null]],"#
+                + #""norms":[0.5,0.0]}"#)
+        #expect(
+            Sample.weightedStep(7).jsonLine?.contains(
+                #""tasks":{"books":{"loss":0.25,"weight":1.5},"zh":{"loss":0.75,"weight":0.5}}"#) == true)
         #expect(RunEvent.phase("loading model").jsonLine == nil && RunEvent.warning("slow disk").jsonLine == nil)
     }
 

@@ -56,6 +56,17 @@ enum Sample {
                 seconds: .init(data: 0.1, forward: 0.1, backward: 0.2, communication: 0.05, optimizer: 0.05)))
     }
 
+    static func weightedStep(_ number: Int) -> RunEvent {
+        guard case .step(var step) = step(number) else { return step(number) }
+        (step.tasks[0].weight, step.tasks[1].weight) = (1.5, 0.5)
+        return .step(step)
+    }
+
+    static func gradients(_ step: Int) -> RunEvent {
+        .gradients(
+            .init(step: step, tasks: ["books", "zh"], cosines: [[1, -0.25], [-0.25, .nan]], norms: [0.5, 0]))
+    }
+
     static func evaluation(_ step: Int, isBest: Bool = true) -> RunEvent {
         let books = TaskScores(
             count: 200, loss: 0.4, accuracy: 0.875, macroF1: 0.87, macroRecall: 0.86, matthews: 0.75)

@@ -67,6 +67,16 @@ struct TensorBoardWriterTests {
         }
     }
 
+    @Test func weightsAndGradientsAreNamedByTask() throws {
+        try withTemporaryFolder { folder in
+            let writer = try TensorBoardWriter(folder: folder, time: { 1_700_000_000 })
+            for event in [Sample.step(1), Sample.weightedStep(2), Sample.gradients(2)] { writer.record(event) }
+            let texts = try messages(in: folder).suffix(3).map { String(decoding: $0, as: UTF8.self) }
+            #expect(texts.count == 3 && !texts[0].contains("weight/") && texts[1].contains("weight/zh"))
+            #expect(texts[2].contains("gradient_cosine/books_zh") && texts[2].contains("task_gradient_norm/books"))
+        }
+    }
+
     @Test func aMissingFolderIsAnError() {
         #expect(throws: ReportingError.self) { try TensorBoardWriter(folder: "/no/such/folder") }
     }

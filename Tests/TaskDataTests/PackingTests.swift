@@ -37,6 +37,26 @@ private func texts(_ shard: PackedShard) -> [String] {
         try StepPlanner(seed: 5, tasks: tasks.map(PlannedTask.init), batchSize: 13, shardCount: 4)
     }
 
+    /// The parts of a shard by task make the shard, and a task that it does not have leaves an empty one.
+    @Test func aShardComesApartByTask() throws {
+        let tasks = try [dataset("a", rows: 50, paired: true), dataset("b", rows: 20)]
+        let loader = ShardLoader(
+            tasks: tasks, planner: try planner(tasks), encoder: ByteEncoder(), maxLength: 32, shards: 0..<4,
+            steps: 1...8)
+        while let loaded = try loader.next() {
+            for shard in loaded.shards {
+                let parts = (0..<3).map { shard.only(task: $0) }
+                #expect(parts.allSatisfy { $0.number == shard.number && $0.sequenceOffsets.first == 0 })
+                #expect(parts.flatMap(texts) == texts(shard))
+                #expect(parts.flatMap(\.tokenIDs) == shard.tokenIDs)
+                #expect(parts.flatMap(\.tasks) == shard.tasks && parts.flatMap(\.rows) == shard.rows)
+                #expect(parts.flatMap(\.labels) == shard.labels)
+                #expect(parts.flatMap(\.secondSegmentStarts) == shard.secondSegmentStarts)
+                #expect(parts[2].sequenceCount == 0 && parts[2].sequenceOffsets == [0])
+            }
+        }
+    }
+
     @Test func packsWhatThePlanNames() throws {
         let tasks = try [dataset("a", rows: 50, paired: true), dataset("b", rows: 20, limit: 7)]
         let planner = try planner(tasks)

@@ -20,6 +20,9 @@ struct ConfigurationTextTests {
         configuration.dropout = 0
         configuration.batch.shards = .auto
         configuration.schedule.warmup = .steps(1)
+        configuration.weighting.strategy = try #require(.init(name: "nash_mtl"))
+        configuration.weighting.interval = 7
+        configuration.weighting.alpha = 0.4
         configuration.seed = .max
         configuration.compare.seeds = [.max, 0]
         configuration.compare.fractions = [.count(10), .all]
@@ -65,6 +68,9 @@ struct ConfigurationTextTests {
                 weighting:
                   strategy: static
                   reduction: task_mean
+                  temperature: 2.0
+                  rate: 0.025
+                  decay: 0.001
                 optimizer:
                   learning_rate: 2.0e-5
                   weight_decay: 0.01
@@ -91,6 +97,7 @@ struct ConfigurationTextTests {
                   every: 200
                   split: dev
                   best: mean.accuracy
+                  gradient_cosines: 0
                 checkpoint:
                   every: 200
                   keep: 3

@@ -1,0 +1,58 @@
+import LinearAlgebra
+import Testing
+
+@Suite struct VectorCombinationTests {
+    private static func vectors(_ count: Int, of size: Int) -> [FloatBuffer] {
+        (0..<count).map { index in
+            let buffer = FloatBuffer(count: size)
+            Philox(key: UInt64(index)).fillNormal(buffer.view, stream: 0, deviation: 1)
+            return buffer
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 8], [0, 1, 15, 16, 17, 1000]) func dotProductsOfAllPairs(count: Int, size: Int) {
+        let buffers = Self.vectors(count, of: size)
+        let vectors = buffers.map(\.view)
+        let range = size / 3..<size - size / 5
+        var sums = [Double](repeating: 1, count: 2 + count * (count + 1) / 2)
+        addDotProducts(vectors, in: range, to: &sums[1..<sums.count - 1])
+        var expected = [1.0]
+        for row in 0..<count {
+            #expect(dotProduct(vectors[row], vectors[row]) == sumOfSquares(vectors[row]))
+            for column in row..<count {
+                let own = dotProduct(vectors[row].slice(range), vectors[column].slice(range))
+                let plain = range.reduce(0) { $0 + Double(vectors[row][$1]) * Double(vectors[column][$1]) }
+                #expect(abs(own - plain) < 1e-10)
+                expected.append(1 + own)
+            }
+        }
+        #expect(sums == expected + [1])
+        withExtendedLifetime(buffers) {}
+    }
+
+    @Test(arguments: [1, 2, 8], [0, 1, 16, 17, 1000]) func combinationsTouchTheirRangeOnly(count: Int, size: Int) {
+        let buffers = Self.vectors(count, of: size)
+        let factors = (0..<count).map { Float($0) - 1.5 }
+        let target = FloatBuffer(count: size)
+        target.view.fill(9)
+        let range = size / 3..<size - size / 5
+        combine(buffers.map(\.view), factors: factors, in: range, into: target.view)
+        for place in 0..<size {
+            let sum = zip(buffers, factors).dropFirst().reduce(buffers[0].view[place] * factors[0]) {
+                $0 + $1.0.view[place] * $1.1
+            }
+            #expect(target.view[place] == (range.contains(place) ? sum : 9))
+        }
+        withExtendedLifetime((buffers, target)) {}
+    }
+
+    @Test func aPagedBufferIsZero() {
+        for count in [0, 1, 5000, 3 << 20] {
+            let buffer = PagedBuffer(count: count, sparseCount: count / 4)
+            #expect(buffer.view.count == count && sumOfSquares(buffer.view) == 0)
+            buffer.view.fill(1)
+            #expect(sumOfSquares(buffer.view) == Double(count))
+            withExtendedLifetime(buffer) {}
+        }
+    }
+}
