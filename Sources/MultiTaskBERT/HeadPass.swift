@@ -49,9 +49,9 @@ final class HeadPass {
         return result
     }
 
-    /// For each shard the sum of each task's cross-entropies.
+    /// For each shard the sum of each task's losses.
     ///
-    /// - Parameter states: [sequences, hiddenSize], of the first tokens.
+    /// - Parameter states: [sequences, hiddenSize], of the first tokens, or the means.
     func losses(_ states: MatrixView, _ batch: PackedBatch, dropoutKey: UInt64?) -> [[Double]] {
         let output = pool(states)
         let input = dropped.matrix(rows: batch.sequenceCount, columns: hiddenSize)
@@ -60,8 +60,7 @@ final class HeadPass {
             var sums = [Double](repeating: 0, count: model.tasks.count)
             forEachTask(of: shard, batch) { task, sequences in
                 let scores = logits(of: task, gather(sequences, from: input))
-                let labels = sequences.map { batch.labels[$0] }
-                sums[task] = crossEntropy(scores, labels: labels, weight: 1).reduce(0, +)
+                sums[task] = loss(of: task, scores, labels: sequences.map { batch.labels[$0] }, weight: 1)
             }
             return sums
         }

@@ -112,7 +112,8 @@ public final class ModelPass {
     public func losses(_ batch: PackedBatch, dropoutKey: UInt64?) -> [[Double]] {
         let start = PassProfile.now
         defer { work.profile.addForward(since: start) }
-        return heads.losses(encode(batch, dropoutKey: dropoutKey, for: nil), batch, dropoutKey: dropoutKey)
+        let states = encode(batch, dropoutKey: dropoutKey, for: nil)
+        return heads.losses(sequenceStates(states, batch), batch, dropoutKey: dropoutKey)
     }
 
     /// The pooled output [sequences, hiddenSize] without dropout, and the states behind every layer; for comparisons.

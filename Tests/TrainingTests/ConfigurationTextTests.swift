@@ -202,7 +202,7 @@ struct ConfigurationTextTests {
 
     @Test func aTaskHasItsKeysInTheIdentity() throws {
         let keys = try configuration(minimal).resumeIdentity.split(separator: "\n").map { $0.prefix { $0 != "=" } }
-        #expect(keys.count == 38, "\(keys)")
+        #expect(keys.count == 44, "\(keys)")
     }
 
     @Test func editDistances() {

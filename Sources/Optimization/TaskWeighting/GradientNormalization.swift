@@ -10,7 +10,7 @@ import Foundation
 ///
 /// Where the paper leaves a choice, or this departs from it:
 /// - the norms are over all shared parameters, not those of the last shared layer alone;
-/// - the loss at the start is ln C for C labels, as the paper advises where the first loss depends on chance;
+/// - the loss at the start is that of a guess, ln C for C labels, as the paper advises where the first loss depends on chance;
 /// - weights stay above 0.001, since the step could take them below 0;
 /// - a task's own weight stands beside what is balanced here: the norms are those of gradients without it.
 public struct GradientNormalization: GradientCombination {
@@ -22,7 +22,7 @@ public struct GradientNormalization: GradientCombination {
 
     public init(_ settings: TaskWeightingSettings) {
         weights = ScalarAdam(count: settings.taskCount, startingAt: 1)
-        startingLosses = settings.labelCounts.map(guessingLoss)
+        startingLosses = settings.guessLosses
         (alpha, rate) = (settings.alpha ?? 1.5, settings.rate)
     }
 

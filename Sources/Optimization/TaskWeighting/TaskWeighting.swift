@@ -97,8 +97,8 @@ public struct TaskGradientProducts: Sendable {
 
 /// What rules are made from; each uses what it has use for.
 public struct TaskWeightingSettings: Sendable {
-    /// Of each task.
-    public var labelCounts: [Int]
+    /// What a guess that knows nothing costs in each task: ln C for one of C labels.
+    public var guessLosses: [Double]
     public var seed: UInt64
     /// Steps over which `dwa` averages.
     public var interval: Int
@@ -112,10 +112,10 @@ public struct TaskWeightingSettings: Sendable {
     public var decay: Double
 
     public init(
-        labelCounts: [Int], seed: UInt64 = 0, interval: Int = 100, temperature: Double = 2, alpha: Double? = nil,
+        guessLosses: [Double], seed: UInt64 = 0, interval: Int = 100, temperature: Double = 2, alpha: Double? = nil,
         rate: Double = 0.025, decay: Double = 0.001
     ) {
-        self.labelCounts = labelCounts
+        self.guessLosses = guessLosses
         self.seed = seed
         self.interval = interval
         self.temperature = temperature
@@ -124,7 +124,7 @@ public struct TaskWeightingSettings: Sendable {
         self.decay = decay
     }
 
-    public var taskCount: Int { labelCounts.count }
+    public var taskCount: Int { guessLosses.count }
 }
 
 /// All rules, in the order in which they are explained.

@@ -1,4 +1,6 @@
+import Foundation
 import Optimization
+import TaskData
 
 extension RunConfiguration {
     /// How the tasks' losses, or their gradients, are added up.
@@ -64,10 +66,10 @@ extension RunConfiguration.Weighting.Strategy: ConfigurationValue {
 
 extension RunConfiguration {
     /// The rule that weights tasks.
-    func taskWeighting(labelCounts: [Int], stepsPerEpoch: Int) -> any TaskWeighting {
+    func taskWeighting(_ datasets: [TaskDataset], stepsPerEpoch: Int) -> any TaskWeighting {
         weighting.strategy.type.init(
             TaskWeightingSettings(
-                labelCounts: labelCounts, seed: seed, interval: weighting.interval ?? stepsPerEpoch,
+                guessLosses: datasets.map(\.guessLoss), seed: seed, interval: weighting.interval ?? stepsPerEpoch,
                 temperature: weighting.temperature, alpha: weighting.alpha, rate: weighting.rate,
                 decay: weighting.decay))
     }
@@ -84,4 +86,15 @@ extension RunConfiguration {
 
     /// Whether a step tells how the tasks' gradients lie to each other.
     func showsCosines(step: Int) -> Bool { evaluation.gradientCosines > 0 && step % evaluation.gradientCosines == 0 }
+}
+
+extension TaskDataset {
+    /// The loss of a guess that knows nothing; that of a number has no natural unit, and counts as 1.
+    fileprivate var guessLoss: Double {
+        switch kind {
+        case .singleLabel: log(Double(max(2, labelNames.count)))
+        case .multiLabel: log(2)
+        case .regression: 1
+        }
+    }
 }

@@ -165,8 +165,7 @@ public final class TrainingRun {
         totalSteps = configuration.length.steps(
             examplesPerEpoch: datasets.reduce(0) { $0 + $1.trainingRows.count }, batchSize: configuration.batch.size)
         schedule = configuration.learningRateSchedule(totalSteps: totalSteps)
-        weighting = configuration.taskWeighting(
-            labelCounts: datasets.map(\.labelNames.count), stepsPerEpoch: planner.stepsPerEpoch)
+        weighting = configuration.taskWeighting(datasets, stepsPerEpoch: planner.stepsPerEpoch)
         if let saved {
             do {
                 try weighting.restore(saved.state.weighting ?? [])
