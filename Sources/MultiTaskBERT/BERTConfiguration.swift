@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Kernels
 
@@ -51,10 +52,10 @@ public struct BERTConfiguration: Sendable, Equatable {
 
     /// Reads a `config.json`; every key that defines a BERT is honoured, or refused by its name.
     public init(file path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let bytes = try? wholeFile(path) else {
             throw ModelError("\(path): there is no such file, or it cannot be read; a model folder has a config.json")
         }
-        try self.init(json: data, source: path)
+        try self.init(json: Data(bytes), source: path)
     }
 
     /// - Parameter source: what errors call the text.
@@ -69,7 +70,8 @@ public struct BERTConfiguration: Sendable, Equatable {
         layerCount = try reader.size("num_hidden_layers", layerCount, atMost: 1000)
         attentionHeadCount = try reader.size("num_attention_heads", attentionHeadCount)
         intermediateSize = try reader.size("intermediate_size", intermediateSize)
-        maximumLength = try reader.size("max_position_embeddings", maximumLength)
+        // [CLS], a token and [SEP].
+        maximumLength = try reader.size("max_position_embeddings", maximumLength, atLeast: 3)
         tokenTypeCount = try reader.size("type_vocab_size", tokenTypeCount)
         activation = try reader.activation("hidden_act", activation)
         layerNormEpsilon = Float(try reader.number("layer_norm_eps", Double(layerNormEpsilon), in: 0...1))
@@ -141,8 +143,8 @@ private struct KeyReader {
         return number
     }
 
-    func size(_ key: String, _ fallback: Int, atMost limit: Int = 10_000_000) throws -> Int {
-        let value = try number(key, Double(fallback), in: 1...Double(limit))
+    func size(_ key: String, _ fallback: Int, atLeast least: Int = 1, atMost limit: Int = 10_000_000) throws -> Int {
+        let value = try number(key, Double(fallback), in: Double(least)...Double(limit))
         guard let whole = Int(exactly: value) else {
             throw ModelError("\(source): \(key) is \(value): it must be a whole number")
         }

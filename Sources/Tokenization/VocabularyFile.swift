@@ -39,18 +39,29 @@ extension Vocabulary {
     }
 }
 
-/// The bytes of a file of at most 256 MB, or an error that names it.
+/// The bytes of a regular file of at most 256 MB, or an error that names it.
 func readTokenizerFile(_ path: String) throws -> [UInt8] {
     let limit = 1 << 28
-    do {
-        let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-        guard data.count <= limit else {
-            throw TokenizerError("\(data.count) bytes are no tokenizer file (limit: \(limit))", file: path)
+    func failure(_ code: Int32) -> TokenizerError {
+        TokenizerError("cannot be read: \(String(cString: strerror(code)))", file: path)
+    }
+    // O_NONBLOCK keeps the open from waiting where the path is a named pipe; it means nothing to a regular file.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failure(errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure(errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw TokenizerError("is not a regular file", file: path) }
+    guard status.st_size <= limit else {
+        throw TokenizerError("\(status.st_size) bytes are no tokenizer file (limit: \(limit))", file: path)
+    }
+    return try [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
+        while count < buffer.count {
+            let piece = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+            if piece < 0, errno == EINTR { continue }
+            guard piece >= 0 else { throw failure(errno) }
+            if piece == 0 { return }
+            count += piece
         }
-        return [UInt8](data)
-    } catch let error as TokenizerError {
-        throw error
-    } catch {
-        throw TokenizerError("cannot be read: \(error.localizedDescription)", file: path)
     }
 }

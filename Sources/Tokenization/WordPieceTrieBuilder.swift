@@ -1,6 +1,6 @@
 /// Finds a place for every node of a `WordPieceTrie`.
-struct WordPieceTrieBuilder {
-    private(set) var cells = [UInt64](repeating: 0, count: 256)
+package struct WordPieceTrieBuilder {
+    package private(set) var cells = [UInt64](repeating: 0, count: 256)
     private var baseIsTaken = [Bool](repeating: true, count: 256)
     /// Free cells in a ring of links; index 0 is the ring's head, as cells 0–255 are never handed out.
     private var nextFree: [Int32] = [Int32](repeating: 0, count: 256)
@@ -9,8 +9,10 @@ struct WordPieceTrieBuilder {
     /// Free cells tried for a node before the array grows instead: bounds the time at little cost in space.
     private static let attempts = 64
 
+    package init() {}
+
     /// Lays out the trie and returns the base of its root.
-    mutating func build(_ tokens: [(bytes: ArraySlice<UInt8>, id: Int32)]) throws -> UInt32 {
+    package mutating func build(_ tokens: [(bytes: ArraySlice<UInt8>, id: Int32)]) throws -> UInt32 {
         var waiting: [(range: Range<Int>, depth: Int, cell: Int?)] = [(0..<tokens.count, 0, nil)]
         var root = WordPieceTrie.noChildren
         var labels: [UInt8] = []
@@ -49,15 +51,20 @@ struct WordPieceTrieBuilder {
     }
 
     private mutating func findBase(_ labels: [UInt8]) -> UInt32 {
-        var free = Int(nextFree[0])
+        // From the oldest, so that few cells stay free; then from the newest, as what is left of old blocks may suit nobody.
+        return findBase(labels, along: nextFree) ?? findBase(labels, along: previousFree) ?? grow()
+    }
+
+    private func findBase(_ labels: [UInt8], along links: [Int32]) -> UInt32? {
+        var free = Int(links[0])
         var attempts = 0
         while free != 0, attempts < Self.attempts {
             let base = UInt32(free) ^ UInt32(labels[0])
             if !baseIsTaken[Int(base)], labels.allSatisfy({ cells[Int(base ^ UInt32($0))] == 0 }) { return base }
-            free = Int(nextFree[free])
+            free = Int(links[free])
             attempts += 1
         }
-        return grow()
+        return nil
     }
 
     /// Adds 256 free cells and returns a base among them that suits any node.

@@ -12,7 +12,8 @@ final class FileBytes: @unchecked Sendable {
     ///
     /// - Throws: `TaskFileError` where there is no regular file that can be read.
     init(mapping path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // O_NONBLOCK keeps the open from waiting where the path is a named pipe; it means nothing to a regular file.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw TaskFileError(file: path, message: "cannot be opened: \(Self.reason(errno))")
         }

@@ -34,7 +34,7 @@ func quotedList(_ names: [String], limit: Int = 20) -> String {
 
 /// The end of a sentence: `; did you mean "text"?` when one of `names` is close to `wanted`, else a full stop.
 func suggestion(for wanted: String, among names: [String]) -> String {
-    let nearest = names.map { (name: $0, distance: editDistance(wanted.lowercased(), $0.lowercased())) }
+    let nearest = names.prefix(1000).map { (name: $0, distance: editDistance(wanted.lowercased(), $0.lowercased())) }
         .min { $0.distance < $1.distance }
     guard let nearest, nearest.distance <= max(1, wanted.count / 2) else { return "." }
     return "; did you mean \"\(nearest.name)\"?"

@@ -4,6 +4,8 @@ struct ConfigurationReader {
     /// The keys of the whole configuration, among which a misplaced one is looked for.
     private let root: [KeyInformation]
     private(set) var problems: [ConfigurationError.Problem] = []
+    /// Nobody reads on after so many: the file is something else than a configuration.
+    private static let mostProblems = 100
 
     init(paths: PathResolver, root: [KeyInformation]) {
         self.paths = paths
@@ -25,7 +27,7 @@ struct ConfigurationReader {
             report(node.origin, "\(place) is \(node.found), but must be a mapping with keys out of \(orList(names))")
             return
         }
-        for entry in entries {
+        for entry in entries where problems.count < Self.mostProblems {
             let fullName = path.isEmpty ? entry.key : "\(path).\(entry.key)"
             guard let key = Section.keys.first(where: { $0.information.name == entry.key }) else {
                 report(entry.keyOrigin, "unknown key \(fullName); \(suggestion(for: entry.key, in: path, names))")

@@ -1,10 +1,6 @@
 import Yams
 
 extension SettingNode {
-    /// A larger tree is no configuration; aliases of aliases could otherwise grow one without bound.
-    private static let nodeLimit = 100_000
-    private static let depthLimit = 32
-
     /// Reads YAML text.
     ///
     /// - Parameters:
@@ -13,33 +9,34 @@ extension SettingNode {
     /// - Returns: nil for a document without content.
     /// - Throws: `ConfigurationError` with one problem: a syntax error or a key given twice.
     static func parse(yaml: String, origin: (_ line: Int) -> Origin) throws -> SettingNode? {
-        if let line = lineNestedTooDeep(in: yaml, limit: depthLimit) {
-            throw ConfigurationError([.init(at: origin(line), "values are nested more than \(depthLimit) deep")])
-        }
         do {
+            try YAMLLimits.check(yaml)
             guard let root = try Parser(yaml: yaml, encoding: .utf8).singleRoot() else { return nil }
-            var count = 0
-            return try convert(root, depth: 0, count: &count, origin: origin)
+            return try convert(root, depth: 0, origin: origin)
+        } catch let excess as YAMLLimits.Excess {
+            throw ConfigurationError([.init(at: origin(excess.line), excess.message)])
         } catch let error as YamlError {
             let (line, message) = explain(error, yaml: yaml)
             throw ConfigurationError([.init(at: origin(line), message)])
         }
     }
 
-    private static func convert(
-        _ node: Node, depth: Int, count: inout Int, origin: (Int) -> Origin
-    ) throws -> SettingNode {
+    private static func convert(_ node: Node, depth: Int, origin: (Int) -> Origin) throws -> SettingNode {
         let place = origin(node.mark?.line ?? 1)
-        count += 1
-        guard count <= nodeLimit, depth <= depthLimit else {
-            throw ConfigurationError([.init(at: place, "the document is too large or too deep for a configuration")])
+        // Deeper than what is written, by aliases.
+        guard depth <= YAMLLimits.depth else {
+            throw ConfigurationError([.init(at: place, "values are nested more than \(YAMLLimits.depth) deep")])
         }
         switch node {
         case .scalar(let scalar):
+            // Paths would end there.
+            guard !scalar.string.utf8.contains(0) else {
+                throw ConfigurationError([.init(at: place, "a value holds the character U+0000")])
+            }
             let isQuoted = scalar.style != .plain || scalar.tag.rawValue == Tag.Name.str.rawValue
             return SettingNode(.scalar(scalar.string, isQuoted: isQuoted), place)
         case .sequence(let sequence):
-            let items = try sequence.map { try convert($0, depth: depth + 1, count: &count, origin: origin) }
+            let items = try sequence.map { try convert($0, depth: depth + 1, origin: origin) }
             return SettingNode(.list(items), place)
         case .mapping(let mapping):
             var entries: [Entry] = []
@@ -49,50 +46,24 @@ extension SettingNode {
                 guard let name = key.scalar?.string else {
                     throw ConfigurationError([.init(at: keyPlace, "a key must be a word, not a list or a mapping")])
                 }
-                let value = try convert(value, depth: depth + 1, count: &count, origin: origin)
+                let value = try convert(value, depth: depth + 1, origin: origin)
                 if name == "<<" {
                     merged += value.items ?? [value]
                 } else {
                     entries.append(Entry(key: name, keyOrigin: keyPlace, value: value))
                 }
             }
+            var names = Set(entries.map(\.key))
             for source in merged {
                 guard let inherited = source.entries else {
                     throw ConfigurationError([.init(at: place, "<< merges mappings, and this is \(source.found)")])
                 }
-                for entry in inherited where !entries.contains(where: { $0.key == entry.key }) {
-                    entries.append(entry)
-                }
+                for entry in inherited where names.insert(entry.key).inserted { entries.append(entry) }
             }
             return SettingNode(.mapping(entries), place)
         case .alias:
             throw ConfigurationError([.init(at: place, "this alias stands for nothing")])
         }
-    }
-
-    /// The first line on which brackets or the dashes of lists within lists nest deeper than `limit`, if any. Yams
-    /// recurses over them, and a hostile file must not exhaust the stack. Brackets in texts and comments count too, which
-    /// no configuration comes near to noticing.
-    private static func lineNestedTooDeep(in yaml: String, limit: Int) -> Int? {
-        var brackets = 0
-        var dashes = 0
-        var isLeading = true
-        var line = 1
-        for byte in yaml.utf8 {
-            switch byte {
-            case UInt8(ascii: "\n"):
-                line += 1
-                dashes = 0
-                isLeading = true
-            case UInt8(ascii: "["), UInt8(ascii: "{"): brackets += 1
-            case UInt8(ascii: "]"), UInt8(ascii: "}"): brackets = max(0, brackets - 1)
-            case UInt8(ascii: "-") where isLeading, UInt8(ascii: "?") where isLeading: dashes += 1
-            case UInt8(ascii: " "): break
-            default: isLeading = false
-            }
-            if brackets > limit || dashes > limit { return line }
-        }
-        return nil
     }
 
     /// The line and the sentence for an error of the YAML parser.

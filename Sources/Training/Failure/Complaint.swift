@@ -9,4 +9,14 @@ public func remark(_ message: String) { write("\n\(message)\n") }
 func warn(_ message: String) { write("\nwarning: \(message)\n") }
 
 /// By one call, so that the lines of several ranks do not mix.
-private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+private func write(_ text: String) { FileHandle.standardError.write(Data(harmless(text).utf8)) }
+
+/// A text with its control characters written out: what an error quotes from a file must not command the terminal.
+package func harmless(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+        let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+        if isControl { result += scalar.escaped(asASCII: true) } else { result.unicodeScalars.append(scalar) }
+    }
+    return result
+}

@@ -61,10 +61,10 @@ struct EncoderSource: Sendable {
     func tokenizerFiles() throws -> [(name: String, contents: [UInt8])] {
         if tokenizer.sourceFiles.isEmpty { return tokenizer.huggingFaceFiles() }
         return try tokenizer.sourceFiles.map { path in
-            guard let data = FileManager.default.contents(atPath: path) else {
+            guard let contents = try? wholeFile(path, atMost: 1 << 28) else {
                 throw ModelError("\(path): this tokenizer file cannot be read any more")
             }
-            return (URL(fileURLWithPath: path).lastPathComponent, Array(data))
+            return (URL(fileURLWithPath: path).lastPathComponent, contents)
         }
     }
 }

@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import LinearAlgebra
 import MultiTaskBERT
+import TaskData
 import Tokenization
 
 /// A trained model as a checkpoint holds it: encoder, all classification heads, and the tokenizer.
@@ -77,8 +78,7 @@ public struct SavedModel: Sendable {
 
     private static func heads(of path: String) throws -> Heads {
         let file = path + "/config.json"
-        guard let data = FileManager.default.contents(atPath: file),
-            let heads = try? JSONDecoder().decode(Heads.self, from: data)
+        guard let bytes = try? wholeFile(file), let heads = try? JSONDecoder().decode(Heads.self, from: Data(bytes))
         else {
             throw ModelError("\(file) has no key \(tasksKey): this is an encoder, not a checkpoint of a multi-task run")
         }
@@ -88,6 +88,18 @@ public struct SavedModel: Sendable {
         if let key = heads.strangeKey {
             throw ModelError("\(file): \(key) holds a word that this version does not know")
         }
+        // As a run's own tasks were held against before they were saved.
+        for (place, task) in heads.tasks.enumerated() {
+            do {
+                _ = try LabelSet(task.labels, task: task.name)
+            } catch {
+                throw ModelError("\(file): \(tasksKey): \(error)")
+            }
+            if heads.tasks[..<place].contains(where: { $0.name == task.name }) {
+                throw ModelError("\(file): \(tasksKey) holds the task \"\(task.name)\" twice")
+            }
+        }
+        guard !heads.tasks.isEmpty else { throw ModelError("\(file): \(tasksKey) holds no task") }
         return heads
     }
 

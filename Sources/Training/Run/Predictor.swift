@@ -50,6 +50,9 @@ public struct Predictor {
     /// - Throws: `UsageError` for a pair without a tab.
     public func predict(_ lines: [String], arePairs: Bool = false) throws -> [Answer] {
         if lines.isEmpty { return [] }
+        guard !arePairs || saved.model.configuration.tokenTypeCount > 1 else {
+            throw UsageError("--pairs: this model has only one token type (type_vocab_size), and takes no pairs")
+        }
         let sequences = try lines.map { line in
             let parts =
                 arePairs ? line.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false) : [line[...]]

@@ -184,6 +184,12 @@ extension EncoderSource {
                 "batch.max_length is \(configuration.batch.maxLength), but the model has only "
                     + "\(self.configuration.maximumLength) positions")
         }
+        if let task = configuration.tasks.first(where: { $0.text.second != nil }), self.configuration.tokenTypeCount < 2
+        {
+            throw UsageError(
+                "tasks.\(task.name).text names two columns, but the model has only one token type (type_vocab_size) "
+                    + "and takes no pairs")
+        }
     }
 
     /// Lays the configuration's truncation and dropout over the model's own.

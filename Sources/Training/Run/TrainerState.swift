@@ -1,8 +1,9 @@
+import Checkpoints
 import Foundation
 import MultiTaskBERT
 
 /// What a checkpoint holds besides tensors (`trainer_state.json`).
-struct TrainerState: Sendable, Equatable, Codable {
+package struct TrainerState: Sendable, Equatable, Codable {
     struct Best: Sendable, Equatable, Codable {
         var step: Int
         var criterion: String
@@ -32,19 +33,20 @@ struct TrainerState: Sendable, Equatable, Codable {
     var configurationDigest: String
 
     /// Reads a `trainer_state.json`.
-    init(file path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
+    package init(file path: String) throws {
+        guard let bytes = try? wholeFile(path) else {
             throw ModelError("\(path): there is no such file, or it cannot be read: nothing can be resumed from here")
         }
         do {
-            self = try JSONDecoder().decode(TrainerState.self, from: data)
+            self = try JSONDecoder().decode(TrainerState.self, from: Data(bytes))
         } catch {
             throw ModelError("\(path) is not the state of a trainer: \(error)")
         }
-        guard version == 1, step >= 0, updates >= 0, updates <= step, shards >= 1,
-            taskUpdates.allSatisfy({ (0...updates).contains($0) })
+        // A step has to fit into the word of `RunPlace`, and shards take memory.
+        guard version == 1, (0...1 << 48).contains(step), (0...step).contains(updates), (1...4096).contains(shards),
+            skippedInARow >= 0, skippedSteps >= 0, taskUpdates.allSatisfy({ (0...updates).contains($0) })
         else {
-            throw ModelError("\(path): version, step, updates or shards hold impossible values")
+            throw ModelError("\(path): version, step, updates, skipped steps or shards hold impossible values")
         }
     }
 
