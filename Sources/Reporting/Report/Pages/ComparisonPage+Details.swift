@@ -24,7 +24,7 @@ extension ComparisonPage {
 
     private func confusion(of task: String, variant: String) -> ConfusionCounts? {
         let all = comparison.runs.lazy.filter { $0.variant == variant && $0.fraction == mainFraction }
-            .flatMap(\.tasks).filter { $0.name == task }.map(\.confusion)
+            .flatMap(\.tasks).filter { $0.name == task }.compactMap(\.confusion)
         guard let first = all.first, all.allSatisfy({ $0.labelCount == first.labelCount }) else { return nil }
         return all.dropFirst().reduce(first, +)
     }
