@@ -76,7 +76,9 @@ private func message(_ description: TaskDescription) -> String {
         #expect(problem("0\n1\n2\n") == "task \"t\": test_excludes leaves no row of rows")
         try FileManager.default.removeItem(atPath: path)
         #expect(
-            message(TaskDescription(name: "t", train: test, test: test, testExcludes: path)).hasSuffix(
+            message(
+                TaskDescription(name: "t", train: source(["x\tb", "y\ta"]), test: test, testExcludes: path)
+            ).hasSuffix(
                 "cannot be read as a list of rows"))
     }
 
