@@ -49,13 +49,13 @@ public final class CheckpointDraft {
         }
     }
 
-    /// Makes the draft the checkpoint of its step, then lets `latest` point to it, and `best` if asked, then prunes.
+    /// Makes the draft the checkpoint of its step, then lets `latest` and each name of `links` point to it, then prunes.
     ///
     /// Where the step has a whole checkpoint of the same content already, that one stays and the draft goes; one that is
     /// damaged or of other content is replaced. When this throws before the checkpoint has its name, older ones are
     /// untouched and the draft is deleted; an error after that (a link, the pruning) leaves it whole and in its place.
     @discardableResult
-    public func commit(best: Bool = false) throws -> Checkpoint {
+    public func commit(links: [String] = []) throws -> Checkpoint {
         guard !hasEnded else { throw CheckpointUsageError("\(path): the draft is committed after its end") }
         guard !sums.entries.isEmpty else { throw CheckpointUsageError("\(path): the draft holds no file") }
         let operations = store.operations
@@ -73,7 +73,7 @@ public final class CheckpointDraft {
             try moveInto(checkpoint)
         }
         try store.point(CheckpointStore.latestName, to: checkpoint)
-        if best { try store.point(CheckpointStore.bestName, to: checkpoint) }
+        for name in links { try store.point(name, to: checkpoint) }
         try store.prune(protecting: checkpoint)
         return checkpoint
     }

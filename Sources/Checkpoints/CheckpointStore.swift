@@ -2,7 +2,7 @@ import Glibc
 
 /// The `checkpoints` folder of a run.
 ///
-/// It holds folders `step-00000500`, each of them whole; `latest` and `best`, relative symbolic links to two of them, so
+/// It holds folders `step-00000500`, each of them whole; `latest`, `best` and the like, relative symbolic links to them, so
 /// that `checkpoints/best/` works as a folder anywhere; and, while something is written or deleted, `.tmp-…`. Every change
 /// of what a name means is one rename.
 ///
@@ -14,6 +14,8 @@ import Glibc
 public struct CheckpointStore: Sendable {
     public static let latestName = "latest"
     public static let bestName = "best"
+    /// The name of a task's own best checkpoint.
+    public static func bestName(ofTask task: String) -> String { "\(bestName)-\(task)" }
     static let temporaryPrefix = ".tmp-"
     /// A checkpoint that stepped aside for another of its step.
     static let asidePrefix = ".tmp-aside-"
@@ -80,11 +82,11 @@ public struct CheckpointStore: Sendable {
         try operations.remove(path)
     }
 
-    /// Deletes all but the newest `keep` checkpoints, the best, `current`, and those that are held.
+    /// Deletes all but the newest `keep` checkpoints, those that a name points to, `current`, and those that are held.
     func prune(protecting current: Checkpoint) throws {
         let newest = try checkpoints()
-        let best = target(of: Self.bestName)
-        for checkpoint in newest.dropLast(keep) where checkpoint != current && checkpoint != best {
+        let named = try operations.list(folder).compactMap(target(of:))
+        for checkpoint in newest.dropLast(keep) where checkpoint != current && !named.contains(checkpoint) {
             _ = try CheckpointHold.ifFree(checkpoint) { try remove(checkpoint) }
         }
     }

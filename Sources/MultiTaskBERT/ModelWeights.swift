@@ -25,8 +25,10 @@ extension ModelShape {
     ) throws {
         var available: [String: String] = [:]
         var (problems, ignored): ([String], [String]) = ([], [])
+        // Some files carry a table of consecutive numbers, which nobody needs.
         for stored in source.names {
             let name = Self.currentName(of: stored)
+            if name == "bert.embeddings.position_ids" { continue }
             if Self.belongsToOtherHeads(name) || (name.hasPrefix("classifiers.") && layout.tensor(name) == nil) {
                 ignored.append(stored)
             } else if layout.tensor(name) == nil {
@@ -78,9 +80,9 @@ extension ModelShape {
         return name
     }
 
-    /// Tensors of pre-training heads and of single-task classifiers, and a table of consecutive numbers that some files carry.
+    /// Tensors of pre-training heads and of single-task classifiers.
     private static func belongsToOtherHeads(_ name: String) -> Bool {
-        name.hasPrefix("cls.") || name.hasPrefix("classifier.") || name == "bert.embeddings.position_ids"
+        name.hasPrefix("cls.") || name.hasPrefix("classifier.")
     }
 
     private static func mayBeMissing(_ name: String) -> Bool {

@@ -247,5 +247,5 @@ func saveCheckpoint(_ step: Int, _ text: String, in store: CheckpointStore, best
     try draft.addSafetensors(named: "model.safetensors", tensors: [.init("x", shape: [2])]) { writer in
         try [1, 2].withUnsafeBufferPointer { try writer.write("x", $0) }
     }
-    return try draft.commit(best: best)
+    return try draft.commit(links: best ? [CheckpointStore.bestName] : [])
 }

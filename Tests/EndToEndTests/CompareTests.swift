@@ -35,7 +35,7 @@ extension EndToEnd {
             let expected = try Self.results(project, "one")
             #expect(!project.exists("one/runs/joint/20/seed-1/checkpoints"))
             let names = try FileManager.default.contentsOfDirectory(atPath: project.path("one")).sorted()
-            #expect(names == ["comparison.json", "runs"])
+            #expect(names == ["comparison.json", "report.html", "runs"])
 
             let parallel = try await Program.run(Self.arguments(project, into: "two"), ranks: 2)
             #expect(parallel.code == 0, "\(parallel)")

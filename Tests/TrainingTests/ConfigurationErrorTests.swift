@@ -34,7 +34,7 @@ struct ConfigurationErrorTests {
         #expect(
             problem("checkpoint: {zzzz: 1}")
                 == "run.yaml:2: unknown key checkpoint.zzzz; "
-                + "the nearest valid key is checkpoint.keep, out of every or keep")
+                + "the nearest valid key is checkpoint.keep, out of every, keep or best_per_task")
     }
 
     @Test(arguments: [
@@ -57,8 +57,8 @@ struct ConfigurationErrorTests {
         ("seed: -1", "seed is -1, but must be an integer from 0 to 18446744073709551615"),
         (
             "evaluation: {best: mean.f1}",
-            "evaluation.best is mean.f1, but must be mean or a task, a point, and loss, accuracy, macro_f1, macro_recall "
-                + "or matthews"
+            "evaluation.best is mean.f1, but must be mean or a task, a point, and loss, accuracy, micro_f1, macro_f1, "
+                + "macro_recall, matthews, pearson or spearman"
         ),
         ("steps: -1", "steps is -1, but must be an integer from 0 to 1000000000"),
     ])

@@ -29,16 +29,28 @@ public struct PackedShard: Sendable, Equatable {
     /// - Parameter task: of a shard of a plan, in which tasks stand ascending.
     public func only(task: Int) -> PackedShard {
         var part = PackedShard(number: number)
-        guard let first = tasks.firstIndex(of: task), let last = tasks.lastIndex(of: task) else { return part }
-        let range = first..<last + 1
-        let tokens = sequenceOffsets[range.lowerBound]..<sequenceOffsets[range.upperBound]
-        part.tokenIDs = Array(tokenIDs[tokens])
-        part.sequenceOffsets = sequenceOffsets[range.lowerBound...range.upperBound].map { $0 - tokens.lowerBound }
-        part.secondSegmentStarts = Array(secondSegmentStarts[range])
-        part.tasks = Array(tasks[range])
-        part.labels = Array(labels[range])
-        part.rows = Array(rows[range])
+        part.append(task: task, of: self)
         return part
+    }
+
+    /// The shard without the sequences of some tasks, likewise.
+    public func leavingOut(_ left: Set<Int>) -> PackedShard {
+        var part = PackedShard(number: number)
+        for task in Set(tasks).subtracting(left).sorted() { part.append(task: task, of: self) }
+        return part
+    }
+
+    private mutating func append(task: Int, of other: PackedShard) {
+        guard let first = other.tasks.firstIndex(of: task), let last = other.tasks.lastIndex(of: task) else { return }
+        let range = first..<last + 1
+        let start = other.sequenceOffsets[first]
+        let shift = tokenIDs.count - start
+        tokenIDs += other.tokenIDs[start..<other.sequenceOffsets[range.upperBound]]
+        sequenceOffsets += other.sequenceOffsets[first + 1...range.upperBound].map { $0 + shift }
+        secondSegmentStarts += other.secondSegmentStarts[range]
+        tasks += other.tasks[range]
+        labels += other.labels[range]
+        rows += other.rows[range]
     }
 }
 

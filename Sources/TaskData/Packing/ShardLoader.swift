@@ -48,3 +48,11 @@ public final class ShardLoader: Sendable {
         prefetcher.cancel()
     }
 }
+
+extension LoadedStep {
+    /// The step without the examples of some tasks.
+    public func leavingOut(_ tasks: Set<Int>) -> LoadedStep {
+        if tasks.isEmpty { return self }
+        return LoadedStep(plan: plan.leavingOut(tasks), shards: shards.map { $0.leavingOut(tasks) })
+    }
+}

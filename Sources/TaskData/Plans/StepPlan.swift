@@ -31,6 +31,14 @@ public struct StepPlan: Sendable, Equatable {
     /// have any; 0 for the others.
     public let weights: [Double]
 
+    /// The plan without the examples of some tasks; what the others weigh stays.
+    public func leavingOut(_ tasks: Set<Int>) -> StepPlan {
+        StepPlan(
+            step: step, shards: shards.map { $0.filter { !tasks.contains($0.task) } },
+            taskCounts: taskCounts.indices.map { tasks.contains($0) ? 0 : taskCounts[$0] },
+            weights: weights.indices.map { tasks.contains($0) ? 0 : weights[$0] })
+    }
+
     /// The plan as one line of JSON: `{"step":1,"shards":[[["TASK",ROW],…],…],"weights":{"TASK":…}}`.
     public func json(taskNames: [String]) -> String {
         let names = taskNames.map(Self.quoted)

@@ -9,6 +9,7 @@ struct ComparisonFolder: Sendable {
 
     static let resultName = "result.json"
     static let comparisonName = "comparison.json"
+    private static let contents = ["runs", comparisonName, "report.html"]
 
     /// Makes the folder and finds out which runs are done.
     ///
@@ -19,7 +20,7 @@ struct ComparisonFolder: Sendable {
         -> (isDone: [Bool], claim: FolderClaim?)
     {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        if let other = files.first(where: { !$0.hasPrefix(".") && !["runs", Self.comparisonName].contains($0) }) {
+        if let other = files.first(where: { !$0.hasPrefix(".") && !Self.contents.contains($0) }) {
             throw UsageError("\(path) holds \(other), and so is no folder of a comparison. Choose another --output")
         }
         do {

@@ -119,6 +119,8 @@ extension RunConfiguration {
         public var best = Criterion(task: nil, score: .accuracy)
         /// In steps; 0 never.
         public var gradientCosines = 0
+        /// Evaluations without a gain after which a task is trained no more; 0 never.
+        public var patience = 0
 
         public init() {}
 
@@ -128,6 +130,9 @@ extension RunConfiguration {
                 help: "steps; the last step always is, and with 0 only that"),
             .value("split", \.split, resume: .free, help: "which file of each task"),
             .value("best", \.best, resume: .free, help: "decides which checkpoint is kept as the best"),
+            .value(
+                "patience", \.patience, .atLeast(0),
+                help: "a task that does not get better in so many evaluations is trained no more; 0: all to the end"),
             .value(
                 "gradient_cosines", \.gradientCosines, .atLeast(0),
                 help:
@@ -142,12 +147,15 @@ extension RunConfiguration {
         public var every = 200
         /// So many of the newest are kept, beside the best.
         public var keep = 3
+        /// Whether the best of each task is kept as well.
+        public var bestPerTask = false
 
         public init() {}
 
         static let keys: [ConfigurationKey<Self>] = [
             .value("every", \.every, .atLeast(0), help: "steps; the last step always is, and with 0 only that"),
             .value("keep", \.keep, .atLeast(1), help: "so many of the newest, beside the best"),
+            .value("best_per_task", \.bestPerTask, help: "keep the best of each task too, as checkpoints/best-TASK"),
         ]
     }
 }

@@ -82,16 +82,13 @@ public struct SavedModel: Sendable {
         else {
             throw ModelError("\(file) has no key \(tasksKey): this is an encoder, not a checkpoint of a multi-task run")
         }
-        if let task = heads.tasks.first(where: { $0.kind != .regression && $0.labels.count < 2 }) {
-            throw ModelError("\(file): \(tasksKey) names the task \(task.name) with fewer than two labels")
-        }
         if let key = heads.strangeKey {
             throw ModelError("\(file): \(key) holds a word that this version does not know")
         }
         // As a run's own tasks were held against before they were saved.
         for (place, task) in heads.tasks.enumerated() {
             do {
-                _ = try LabelSet(task.labels, task: task.name)
+                if task.kind != .regression { _ = try LabelSet(task.labels, task: task.name) }
             } catch {
                 throw ModelError("\(file): \(tasksKey): \(error)")
             }

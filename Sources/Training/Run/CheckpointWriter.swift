@@ -24,8 +24,8 @@ final class CheckpointWriter {
 
     /// Collective: copies the run's state and begins to write it on rank 0. Waits where the one before is not done.
     ///
-    /// - Parameter isBest: whether `best` shall point to it.
-    func begin(isBest: Bool, _ reporter: RootReporter) throws {
+    /// - Parameter links: names that shall point to it, such as `best`.
+    func begin(links: [String], _ reporter: RootReporter) throws {
         try run.watch.enter(.saving, step: run.state.step)
         savedState = run.state
         if let pending, !pending.isDone {
@@ -38,7 +38,7 @@ final class CheckpointWriter {
         try snapshot.take(run)
         guard run.isRoot else { return }
         let files = try CheckpointContents(run).smallFiles()
-        let save = Save(store, run.state, files, snapshot, run.watch, isBest: isBest)
+        let save = Save(store, run.state, files, snapshot, run.watch, links: links)
         run.watch.beforeEnding { save.wait(atMost: 5) }
         pending = save
     }
@@ -102,7 +102,7 @@ private final class Save: Sendable {
 
     init(
         _ store: CheckpointStore, _ state: TrainerState, _ files: [(name: String, contents: [UInt8])],
-        _ snapshot: Snapshot, _ watch: RankWatch, isBest: Bool
+        _ snapshot: Snapshot, _ watch: RankWatch, links: [String]
     ) {
         self.state = state
         let outcome = outcome
@@ -117,7 +117,7 @@ private final class Save: Sendable {
                             second: snapshot.second.view)
                         for file in files { try draft.add(file: file.name, file.contents) }
                         try watch.strike(.writing, step: state.step)
-                        let checkpoint = try draft.commit(best: isBest)
+                        let checkpoint = try draft.commit(links: links)
                         return RunEvent.Checkpoint(
                             step: state.step, path: checkpoint.path, bytes: snapshot.layout.byteCount(files),
                             seconds: Date().timeIntervalSince(began))

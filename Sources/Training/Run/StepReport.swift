@@ -24,6 +24,8 @@ struct StepReport {
     let isStopRequested: Bool
     /// Whether any rank stopped in the midst of the step, so that there is nothing to update with.
     let isAbandoned: Bool
+    /// Whether the step had no examples, since all of its tasks rest.
+    var isEmpty: Bool { meanLosses.allSatisfy { $0 == nil } }
     /// What is not finite, or nil: the same on every rank.
     private(set) var problem: String?
 

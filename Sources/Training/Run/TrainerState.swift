@@ -25,6 +25,8 @@ package struct TrainerState: Sendable, Equatable, Codable {
     var evaluationIsDue: Bool?
     /// What the rule that weights tasks has learned; nil where it learns nothing.
     var weighting: [Double]?
+    /// How far each task has come; nil before the first evaluation.
+    var taskProgress: [TaskProgress]?
     var seed: UInt64
     /// Canonical shards of a step, which a resumed run keeps.
     var shards: Int

@@ -22,16 +22,18 @@ extension TrainingRun {
         defer { loader.cancel() }
 
         if state.evaluationIsDue == true { try evaluateAndSave(writer, reporter) }
-        while state.step < totalSteps, !isStopping {
+        while !isComplete, !isStopping {
             try watch.enter(.step, step: state.step + 1)
             var clock = StepClock()
-            guard let loaded = try loader.next() else { break }
+            guard let loaded = try loader.next()?.leavingOut(restingTasks) else { break }
             clock.note(\.data)
             let report = try gradient(loaded, &clock, reporter)
             isStopping = report.isStopRequested
             if report.isAbandoned { break }
             if let problem = report.problem {
                 try skip(loaded.plan, problem, writer, reporter)
+            } else if report.isEmpty {
+                state.step += 1
             } else {
                 let learningRate = schedule.learningRate(step: loaded.plan.step)
                 update(loaded.plan, report, learningRate: learningRate)
@@ -45,7 +47,7 @@ extension TrainingRun {
             try evaluateAndSave(writer, reporter)
         }
         if options.savesLast || isStopping { try save(writer, reporter) }
-        if state.step == totalSteps, !isStopping { try reportTestScores(reporter) }
+        if isComplete, !isStopping { try reportTestScores(reporter) }
         if isStopping { try save(writer, reporter) }
         let end = try finish(writer, seconds: Date().timeIntervalSince(began), reporter)
         reporter.record(.end(end))
@@ -64,19 +66,18 @@ extension TrainingRun {
 
     /// What is due after a step. A stop puts the evaluation off to the resumed run, which makes the same one.
     private func evaluateAndSave(_ writer: CheckpointWriter, _ reporter: RootReporter) throws {
-        var isBest = false
+        var names: [String] = []
         if state.evaluationIsDue == true || isDue(configuration.evaluation.every) || state.step == totalSteps {
-            let isBetter = isStopping ? nil : try evaluate(reporter)
-            state.evaluationIsDue = isBetter == nil ? true : nil
-            isBest = isBetter ?? false
+            let found = isStopping ? nil : try evaluate(reporter)
+            state.evaluationIsDue = found == nil ? true : nil
+            if options.savesBest { names = found ?? [] }
         }
-        isBest = isBest && options.savesBest
-        if isBest || isDue(configuration.checkpoint.every) { try writer.begin(isBest: isBest, reporter) }
+        if !names.isEmpty || isDue(configuration.checkpoint.every) { try writer.begin(links: names, reporter) }
     }
 
     /// Saves what is not saved yet.
     private func save(_ writer: CheckpointWriter, _ reporter: RootReporter) throws {
-        if writer.savedState != state { try writer.begin(isBest: false, reporter) }
+        if writer.savedState != state { try writer.begin(links: [], reporter) }
     }
 
     private func isDue(_ every: Int) -> Bool { every > 0 && state.step % every == 0 }
@@ -118,13 +119,16 @@ extension TrainingRun {
         }
     }
 
-    /// Collective: scores the split that decides. - Returns: whether it is the best so far; nil where a stop cut it short.
-    private func evaluate(_ reporter: RootReporter) throws -> Bool? {
+    /// Collective: scores the split that decides.
+    ///
+    /// - Returns: the names by which the run's best checkpoints are kept and which this state deserves; nil where a stop cut it
+    ///   short.
+    private func evaluate(_ reporter: RootReporter) throws -> [String]? {
         let began = Date()
         guard let all = try scores(configuration.evaluation.split, reporter) else { return nil }
         let scores = all.all
-        if state.step == totalSteps, configuration.evaluation.split == .dev { devScores = scores }
-        guard !scores.isEmpty else { return false }
+        if configuration.evaluation.split == .dev { devScores = scores }
+        guard !scores.isEmpty else { return [] }
         let criterion = configuration.evaluation.best
         let score = criterion.value(in: scores)
         let isBetter = state.best.map { criterion.score.isHigherBetter ? score > $0.score : score < $0.score } ?? true
@@ -135,10 +139,11 @@ extension TrainingRun {
                     step: state.step, split: configuration.evaluation.split.rawValue, tasks: scores,
                     criterion: criterion.description, score: score, isBest: isBetter,
                     seconds: Date().timeIntervalSince(began))))
-        if state.step == totalSteps, !scoresTestFiles {
+        if isComplete, !scoresTestFiles {
             try report(all.mistakes, scores, configuration.evaluation.split, reporter)
         }
-        return isBetter
+        let tasks = noteProgress(scores, reporter).map { CheckpointStore.bestName(ofTask: datasets[$0].name) }
+        return (isBetter ? [CheckpointStore.bestName] : []) + (configuration.checkpoint.bestPerTask ? tasks : [])
     }
 
     /// Collective: scores the test files once the last step is done; they decide nothing.

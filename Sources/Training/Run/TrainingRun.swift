@@ -136,11 +136,16 @@ public final class TrainingRun {
                 rank: 0, code: .wrongUsage,
                 message: "\(saved.checkpoint) belongs to a run with another configuration; choose another --output")
         }
-        if let saved, saved.state.taskUpdates.count != datasets.count {
-            throw AgreedFailure(
-                rank: 0, code: .badData,
-                message: "\(saved.checkpoint)/trainer_state.json: taskUpdates has \(saved.state.taskUpdates.count) "
-                    + "numbers, but there are \(datasets.count) tasks")
+        if let saved {
+            let counts = [
+                ("taskUpdates", saved.state.taskUpdates.count), ("taskProgress", saved.state.taskProgress?.count),
+            ]
+            if let (name, count) = counts.first(where: { $1 ?? datasets.count != datasets.count }) {
+                throw AgreedFailure(
+                    rank: 0, code: .badData,
+                    message: "\(saved.checkpoint)/trainer_state.json: \(name) has \(count ?? 0) entries, but there are "
+                        + "\(datasets.count) tasks")
+            }
         }
         resumedFrom = saved?.checkpoint
         self.datasets = datasets
@@ -248,7 +253,7 @@ public final class TrainingRun {
     /// The splits that a resumed run scores again after the step it resumes from.
     public var splitsScoredAgain: [String] {
         (state.evaluationIsDue == true ? [configuration.evaluation.split.rawValue] : [])
-            + (state.step == totalSteps && scoresTestFiles ? ["test", SplitScores.testWithoutExcluded] : [])
+            + (isComplete && scoresTestFiles ? ["test", SplitScores.testWithoutExcluded] : [])
             + (configuration.finishing.epochs > 0 ? [SplitScores.finished] : [])
     }
 
