@@ -133,10 +133,13 @@ public struct Comparison: Sendable, Equatable, Codable {
         /// The training loss: at most 100 points, evenly spread, each the mean over the steps since the point before.
         public var lossCurve: [LossPoint]
         public var cost: Cost
+        /// [task][task]: cosines between the gradients of the tasks, on average over the steps that were looked at; nil where
+        /// none was (`evaluation.gradient_cosines`).
+        public var gradientCosines: [[Double]]?
 
         public init(
             variant: String, fraction: String, seed: UInt64, task: String?, folder: String, scoredStep: Int,
-            tasks: [TaskResult], lossCurve: [LossPoint], cost: Cost
+            tasks: [TaskResult], lossCurve: [LossPoint], cost: Cost, gradientCosines: [[Double]]? = nil
         ) {
             self.variant = variant
             self.fraction = fraction
@@ -147,6 +150,7 @@ public struct Comparison: Sendable, Equatable, Codable {
             self.tasks = tasks
             self.lossCurve = lossCurve
             self.cost = cost
+            self.gradientCosines = gradientCosines
         }
     }
 

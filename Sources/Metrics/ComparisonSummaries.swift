@@ -62,7 +62,18 @@ public struct ComparisonSummaries {
             variant: variant, fraction: fraction,
             tasks: tasks.indices.map { row(tasks[$0], scores[$0], gains?.tasks[$0]) },
             mean: row("mean", means, gains?.mean), helpedShare: share { $0.lower > 0 },
-            harmedShare: share { $0.upper < 0 }, cost: cost, costRatio: ratio)
+            harmedShare: share { $0.upper < 0 }, cost: cost, costRatio: ratio,
+            gradientCosines: gradientCosines(variant, fraction))
+    }
+
+    /// On average over the seeds; nil where a run has none.
+    private func gradientCosines(_ variant: String, _ fraction: String) -> [[Double]]? {
+        let all = records.filter { $0.run.variant == variant && $0.run.fraction == fraction }.map(\.run.gradientCosines)
+        let known = all.compactMap { $0 }.filter { $0.count == tasks.count }
+        guard !known.isEmpty, known.count == all.count else { return nil }
+        return tasks.indices.map { row in
+            tasks.indices.map { column in mean(known.map { $0[row][column] }) }
+        }
     }
 
     /// [task][seed]

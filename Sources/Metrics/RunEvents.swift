@@ -237,6 +237,11 @@ extension RunEvent {
 
     /// Scores of every task that has the split.
     public struct Evaluation: Sendable, Equatable {
+        /// What the test split is called without the rows that `test_excludes` names.
+        public static let testWithoutExcluded = "test_without_excluded"
+        /// What the test split is called behind the finishing phase.
+        public static let testFinished = "test_finished"
+
         public var step: Int
         public var split: String
         public var tasks: [NamedScores]

@@ -47,6 +47,16 @@ import Training
         #expect(try Self.log((1...100).map { Self.step($0, loss: "1") }).lossCurve.count == 100)
     }
 
+    @Test func cosinesAreAveraged() throws {
+        func gradients(_ step: Int, _ cosine: String) -> String {
+            #"{"event":"gradients","step":\#(step),"tasks":["a","b"],"cosines":[[1,\#(cosine)],[\#(cosine),1]],"norms":[1,2]}"#
+        }
+        let log = try Self.log([gradients(1, "0.5"), gradients(2, "-0.25"), gradients(3, "null")])
+        #expect(log.gradientCosines(of: ["b", "a"]) == [[1, 0.125], [0.125, 1]])
+        #expect(log.gradientCosines(of: ["a", "c"]) == nil)
+        #expect(try Self.log([Self.step(1, loss: "1")]).gradientCosines(of: ["a"]) == nil)
+    }
+
     @Test func damagedLogs() {
         #expect(throws: RunError.self) { try Self.log(["{"]) }
         #expect(throws: RunError.self) { try RunLog(path: "/nowhere/metrics.jsonl", split: "dev") }

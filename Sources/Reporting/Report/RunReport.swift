@@ -119,6 +119,9 @@ public final class RunReportObserver: RunObserver {
             case .mistakes(let mistakes):
                 try replaceFile(folder + "/mistakes.json", with: Array((mistakes.json + "\n").utf8))
             case .end: _ = try RunReport(folder: folder).write()
+            // The finishing phase comes behind the end of joint training.
+            case .evaluation(let evaluation) where evaluation.split == RunEvent.Evaluation.testFinished:
+                _ = try RunReport(folder: folder).write()
             default: break
             }
         } catch {

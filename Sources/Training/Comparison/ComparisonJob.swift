@@ -175,7 +175,8 @@ public final class ComparisonJob {
             run: .init(
                 variant: planned.variant.name, fraction: planned.fraction.name, seed: planned.seed, task: planned.task,
                 folder: planned.folder, scoredStep: results.step, tasks: tasks, lossCurve: log.lossCurve,
-                cost: finishing.reduce(log.cost, +)),
+                cost: finishing.reduce(log.cost, +),
+                gradientCosines: log.gradientCosines(of: configuration.tasks.map(\.name))),
             outcomes: outcomes)
     }
 

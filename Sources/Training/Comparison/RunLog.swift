@@ -6,6 +6,11 @@ package struct RunLog {
     package private(set) var cost = Comparison.Cost()
     private var losses: [Comparison.LossPoint] = []
     private var curves: [String: [Comparison.CurvePoint]] = [:]
+    private var cosines: [Pair: (sum: Double, count: Int)] = [:]
+
+    private struct Pair: Hashable {
+        let first, second: String
+    }
 
     /// The most points of a curve.
     package static let pointLimit = 100
@@ -40,9 +45,26 @@ package struct RunLog {
                             step: integer("step"), accuracy: scores["accuracy"] as? Double ?? .nan,
                             loss: scores["loss"] as? Double ?? .nan))
                 }
+            case "gradients":
+                let names = event["tasks"] as? [String] ?? []
+                for (first, row) in zip(names, event["cosines"] as? [[Any]] ?? []) {
+                    for (second, value) in zip(names, row) {
+                        guard let cosine = value as? Double else { continue }
+                        let before = cosines[Pair(first: first, second: second)] ?? (0, 0)
+                        cosines[Pair(first: first, second: second)] = (before.sum + cosine, before.count + 1)
+                    }
+                }
             default: break
             }
         }
+    }
+
+    /// The mean cosine between the gradients of each two tasks; nil where two of them were never seen together.
+    package func gradientCosines(of tasks: [String]) -> [[Double]]? {
+        let rows = tasks.map { first in
+            tasks.compactMap { second in cosines[Pair(first: first, second: second)].map { $0.sum / Double($0.count) } }
+        }
+        return rows.allSatisfy { $0.count == tasks.count } ? rows : nil
     }
 
     /// At most `pointLimit` points, each with the mean loss of as many steps, the last one perhaps of fewer.

@@ -85,7 +85,7 @@ final class ScoreKeeper: RunObserver {
         }
         guard let scores = all("test") else { return nil }
         guard run.hasExcluded else { return SplitScores(all: scores) }
-        return all(SplitScores.testWithoutExcluded).map { SplitScores(all: scores, withoutExcluded: $0) }
+        return all(RunEvent.Evaluation.testWithoutExcluded).map { SplitScores(all: scores, withoutExcluded: $0) }
     }
 
     private func scores(of task: String, _ split: String, step: Int) -> NamedScores? {

@@ -143,11 +143,6 @@ struct SplitScores: Sendable {
     var withoutExcluded: [NamedScores]?
     /// In this rank's own chunks.
     var mistakes = WorstMistakes(taskCount: 0)
-
-    /// What the split without those rows is called.
-    static let testWithoutExcluded = "test_without_excluded"
-    /// What the split is called behind the finishing phase.
-    static let finished = "test_finished"
 }
 
 /// Hands a value to one thread at a time.

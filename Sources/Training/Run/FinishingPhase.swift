@@ -127,7 +127,7 @@ struct FinishingPhase {
         reporter.record(
             .evaluation(
                 .init(
-                    step: state.step, split: SplitScores.finished, tasks: scores.all,
+                    step: state.step, split: RunEvent.Evaluation.testFinished, tasks: scores.all,
                     criterion: criterion.description, score: criterion.value(in: scores.all), isBest: false,
                     seconds: seconds)))
         let back = finished.filter { !$0.isKept }.sorted { $0.task < $1.task }

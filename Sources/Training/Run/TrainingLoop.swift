@@ -153,7 +153,9 @@ extension TrainingRun {
         guard let scores = try scores(.test, reporter) else { return }
         testScores = scores
         let criterion = configuration.evaluation.best
-        for (split, scores) in [("test", scores.all), (SplitScores.testWithoutExcluded, scores.withoutExcluded)] {
+        for (split, scores) in [
+            ("test", scores.all), (RunEvent.Evaluation.testWithoutExcluded, scores.withoutExcluded),
+        ] {
             guard let scores else { continue }
             reporter.record(
                 .evaluation(

@@ -253,8 +253,8 @@ public final class TrainingRun {
     /// The splits that a resumed run scores again after the step it resumes from.
     public var splitsScoredAgain: [String] {
         (state.evaluationIsDue == true ? [configuration.evaluation.split.rawValue] : [])
-            + (isComplete && scoresTestFiles ? ["test", SplitScores.testWithoutExcluded] : [])
-            + (configuration.finishing.epochs > 0 ? [SplitScores.finished] : [])
+            + (isComplete && scoresTestFiles ? ["test", RunEvent.Evaluation.testWithoutExcluded] : [])
+            + (configuration.finishing.epochs > 0 ? [RunEvent.Evaluation.testFinished] : [])
     }
 
     func evaluator(_ split: RunConfiguration.Evaluation.Split) -> Evaluator {

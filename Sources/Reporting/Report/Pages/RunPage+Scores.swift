@@ -14,6 +14,12 @@ extension RunPage {
             }
         }
         if let test { ScoreTable(test, title: title(test)).markup }
+        if let finished = log.lastEvaluation(of: RunEvent.Evaluation.testFinished) {
+            furtherTable(finished, title: "Test files behind the finishing phase", isFirst: true)
+        }
+        if let rest = log.lastEvaluation(of: RunEvent.Evaluation.testWithoutExcluded) {
+            furtherTable(rest, title: "Test files without the excluded rows", isFirst: false)
+        }
         if let last, last.step != test?.step || last.split != test?.split {
             furtherTable(last, title: title(last), isFirst: test == nil)
         }
