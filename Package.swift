@@ -82,7 +82,7 @@ let package = Package(
             name: "MultiTaskBERTTests", dependencies: ["MultiTaskBERT", "LinearAlgebra", "Checkpoints"],
             swiftSettings: common),
         .testTarget(name: "TaskDataTests", dependencies: ["TaskData"], swiftSettings: common),
-        .testTarget(name: "TrainingTests", dependencies: ["MPI", "Training"], swiftSettings: common),
+        .testTarget(name: "TrainingTests", dependencies: ["Checkpoints", "MPI", "Training"], swiftSettings: common),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: common),
         // These start the built program, alone and under mpirun.
         .testTarget(name: "EndToEndTests", swiftSettings: common),

@@ -1,8 +1,9 @@
 import Checkpoints
 import Foundation
+import Glibc
 import MultiTaskBERT
 
-/// The local cache of Hugging Face's hub, as `huggingface_hub` lays it out.
+/// The local cache of Hugging Face's hub, as `huggingface_hub` lays it out, and what is missing in it from the hub itself.
 package struct HubCache {
     private let environment: [String: String]
 
@@ -15,20 +16,97 @@ package struct HubCache {
         return (environment["HOME"] ?? "") + "/.cache/huggingface/hub"
     }
 
-    /// The newest snapshot of a model.
+    /// Whether nothing may be fetched (`HF_HUB_OFFLINE`).
+    private var isOffline: Bool {
+        ["1", "ON", "YES", "TRUE"].contains(environment["HF_HUB_OFFLINE", default: ""].uppercased())
+    }
+
+    /// The snapshot of a model's main revision; fetched where the cache has none. Of several processes on a machine one
+    /// fetches, and the others wait for it.
     ///
     /// - Parameter identifier: such as `google-bert/bert-base-uncased`.
-    /// - Throws: `ModelError` where the cache has none.
+    /// - Throws: `ModelError` where there is none to be had.
     package func folder(of identifier: String) throws -> String {
-        let root = "\(path)/models--" + identifier.replacingOccurrences(of: "/", with: "--")
-        if let revision = try? wholeFile(root + "/refs/main", atMost: 4096) {
-            let name = String(decoding: revision, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-            let snapshot = "\(root)/snapshots/\(name)"
-            let isName = !name.isEmpty && name != "." && name != ".." && !name.contains { $0 == "/" || $0 == "\0" }
-            if isName, FileManager.default.fileExists(atPath: snapshot + "/config.json") { return snapshot }
+        let parts = identifier.split(separator: "/", omittingEmptySubsequences: false)
+        let isName = { (part: Substring) in
+            let scalars = part.unicodeScalars
+            return !part.isEmpty && !part.hasPrefix(".")
+                && scalars.allSatisfy {
+                    $0.isASCII && ($0.properties.isAlphabetic || "0123456789-_.".unicodeScalars.contains($0))
+                }
         }
-        throw ModelError(
-            "model: \(identifier) is neither a folder here nor in the hub cache \(path). Give a folder in Hugging Face "
-                + "layout (config.json, model.safetensors, vocab.txt), or download the model first")
+        guard (1...2).contains(parts.count), parts.allSatisfy(isName) else {
+            throw ModelError("model: \(identifier) is neither a folder here nor the id of a model on the hub")
+        }
+        let root = "\(path)/models--" + parts.joined(separator: "--")
+        if let snapshot = snapshot(in: root) { return snapshot }
+        if isOffline {
+            throw ModelError(
+                "model: \(identifier) is neither a folder here nor in the hub cache \(path), and HF_HUB_OFFLINE forbids to "
+                    + "fetch it")
+        }
+        return try locked(parts.joined(separator: "--")) {
+            try snapshot(in: root) ?? fetch(identifier, into: root)
+        }
+    }
+
+    /// The snapshot that the cache names, with all that a model needs.
+    private func snapshot(in root: String) -> String? {
+        guard let revision = try? wholeFile(root + "/refs/main", atMost: 4096) else { return nil }
+        let name = String(decoding: revision, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        let isName = !name.isEmpty && name != "." && name != ".." && !name.contains { $0 == "/" || $0 == "\0" }
+        let snapshot = "\(root)/snapshots/\(name)"
+        return isName && FileManager.default.fileExists(atPath: snapshot + "/config.json") ? snapshot : nil
+    }
+
+    /// Fetches a model's files; the snapshot gets its name when all are there.
+    private func fetch(_ identifier: String, into root: String) throws -> String {
+        let files = FileManager.default
+        let draft = "\(root)/.incomplete-\(ProcessInfo.processInfo.processIdentifier)"
+        try? files.removeItem(atPath: draft)
+        try files.createDirectory(atPath: draft, withIntermediateDirectories: true)
+        defer { try? files.removeItem(atPath: draft) }
+        let client = HubClient(
+            endpoint: environment["HF_ENDPOINT"] ?? "https://huggingface.co", token: environment["HF_TOKEN"])
+        remark("fetching \(identifier) from \(client.endpoint) into \(path)")
+        func get(_ name: String) throws -> HubClient.Answer? {
+            try client.fetch("\(identifier)/resolve/main/\(name)", to: "\(draft)/\(name)")
+        }
+        guard let configuration = try get("config.json") else {
+            throw ModelError(
+                "model: \(identifier) is neither a folder here nor in the hub cache \(path), and \(client.endpoint) knows no "
+                    + "such model, or shows it only to those who are logged in (HF_TOKEN)")
+        }
+        for choices in [["vocab.txt", "tokenizer.json"], ["model.safetensors", "pytorch_model.bin"]] {
+            guard try choices.contains(where: { try get($0) != nil }) else {
+                throw ModelError(
+                    "model: \(identifier) has neither \(choices.joined(separator: " nor ")) on \(client.endpoint)")
+            }
+        }
+        for name in ["tokenizer_config.json", "special_tokens_map.json"] { _ = try get(name) }
+        let revision = configuration.commit ?? "main"
+        let snapshot = "\(root)/snapshots/\(revision)"
+        try files.createDirectory(atPath: root + "/snapshots", withIntermediateDirectories: true)
+        try files.createDirectory(atPath: root + "/refs", withIntermediateDirectories: true)
+        if !files.fileExists(atPath: snapshot) { try files.moveItem(atPath: draft, toPath: snapshot) }
+        try Data(revision.utf8).write(to: URL(fileURLWithPath: root + "/refs/main"), options: .atomic)
+        return snapshot
+    }
+
+    /// Runs `body` while no other process of this machine does so for the same model.
+    private func locked<Result>(_ name: String, _ body: () throws -> Result) throws -> Result {
+        let folder = path + "/.locks"
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw ModelError("the hub cache \(path) cannot be written: \(error.localizedDescription)")
+        }
+        let descriptor = open("\(folder)/\(name).lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw ModelError("the hub cache \(path) cannot be written: \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+        return try body()
     }
 }
