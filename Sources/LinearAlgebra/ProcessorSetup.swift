@@ -1,3 +1,4 @@
+import COpenBLAS
 import Foundation
 
 /// Settings that OpenBLAS reads when it is loaded, before any of this program's code runs.
@@ -31,12 +32,19 @@ public enum ProcessorSetup {
         for (name, value) in settings(processorFlags: processorFlags()) {
             let current = getenv(name).map { String(cString: $0) }
             guard current == nil || name == "OPENBLAS_CORETYPE" && isOlder(current ?? "", than: value) else { continue }
+            if name == "OPENBLAS_CORETYPE", let current { setenv(coreTypeBefore, current, 1) }
             setenv(name, value, 1)
             isChanged = true
         }
         // Where the restart fails the program goes on as it is, only slower.
         if isChanged { execv("/proc/self/exe", CommandLine.unsafeArgv) }
     }
+
+    /// The variable that holds the core type which `restartWithSettings` replaced.
+    public static let coreTypeBefore = "MTBERT_CORETYPE_BEFORE"
+
+    /// The processor whose kernels OpenBLAS uses.
+    public static var coreInUse: String { openblas_get_corename().map { String(cString: $0) } ?? "" }
 
     /// Core types of OpenBLAS whose kernels do without AVX-512.
     private static func isOlder(_ core: String, than best: String) -> Bool {

@@ -17,6 +17,15 @@ public final class World: Communicator, @unchecked Sendable {
         ["OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMIX_RANK"].contains { ProcessInfo.processInfo.environment[$0] != nil }
     }
 
+    /// Such as "Open MPI v4.1.4"; may be asked for before MPI is started (section 8.1.1).
+    public static var libraryVersion: String {
+        var text = [CChar](repeating: 0, count: Int(MPI_MAX_LIBRARY_VERSION_STRING))
+        var count: Int32 = 0
+        guard MPI_Get_library_version(&text, &count) == MPI_SUCCESS else { return "an unknown MPI" }
+        let whole = String(decoding: text.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(whole.prefix { $0 != "," && $0 != "\n" && $0 != "\0" })
+    }
+
     /// The communicator of this process: MPI's where it was launched by MPI, a stand-in where it runs alone.
     public static func join() throws -> any Communicator {
         isLaunched ? try World() : SingleProcess()

@@ -23,6 +23,34 @@ extension ModelShape {
         from source: any TensorSource, file: String, as kind: WeightSource, into parameters: VectorView,
         note: (String) -> Void
     ) throws {
+        let found = try match(source, file: file, as: kind)
+        parameters.fill(0)
+        for tensor in layout.tensors where !found.initialized.contains(tensor.name) {
+            try source.readFloats(
+                found.available[tensor.name] ?? tensor.name,
+                into: UnsafeMutableBufferPointer(rebasing: parameters.buffer[tensor.range]))
+        }
+        if case .encoder(let seed) = kind { initialize(parameters, seed: seed, only: found.initialized) }
+        if found.initialized.contains("bert.pooler.dense.weight") {
+            note("\(file) has no pooler: a new one was initialised at random; expect to train it for longer")
+        }
+        if let first = found.ignored.min() {
+            note("\(file): \(found.ignored.count) tensors of other heads were left out (\(first), …)")
+        }
+    }
+
+    /// Holds names and shapes of the file's tensors against the model, without reading their numbers.
+    ///
+    /// - Throws: as `loadParameters`.
+    public func requireTensors(of source: any TensorSource, file: String, as kind: WeightSource) throws {
+        _ = try match(source, file: file, as: kind)
+    }
+
+    /// Which of the file's tensors belongs to which of the model's, which of these are missing and made anew, and which of those
+    /// are of no use.
+    private func match(_ source: any TensorSource, file: String, as kind: WeightSource) throws
+        -> (available: [String: String], initialized: Set<String>, ignored: [String])
+    {
         var available: [String: String] = [:]
         var (problems, ignored): ([String], [String]) = ([], [])
         // Some files carry a table of consecutive numbers, which nobody needs.
@@ -55,19 +83,7 @@ extension ModelShape {
         guard problems.isEmpty else {
             throw ModelError("\(file) does not fit its config.json:\n  " + problems.sorted().joined(separator: "\n  "))
         }
-        parameters.fill(0)
-        for tensor in layout.tensors where !initialized.contains(tensor.name) {
-            try source.readFloats(
-                available[tensor.name] ?? tensor.name,
-                into: UnsafeMutableBufferPointer(rebasing: parameters.buffer[tensor.range]))
-        }
-        if case .encoder(let seed) = kind { initialize(parameters, seed: seed, only: initialized) }
-        if initialized.contains("bert.pooler.dense.weight") {
-            note("\(file) has no pooler: a new one was initialised at random; expect to train it for longer")
-        }
-        if !ignored.isEmpty {
-            note("\(file): \(ignored.count) tensors of other heads were left out (\(ignored.sorted()[0]), …)")
-        }
+        return (available, initialized, ignored)
     }
 
     /// The name that the layout uses for a stored tensor.

@@ -23,8 +23,7 @@ struct MultiTaskTrainer: ParsableCommand {
         version: programVersion,
         subcommands: [
             Train.self, Compare.self, Evaluate.self, Predict.self, Report.self, Inspect.self, Tokenize.self,
-            Export.self,
-            Bench.self,
+            Export.self, Bench.self, Examine.self,
         ],
         defaultSubcommand: Train.self)
 
