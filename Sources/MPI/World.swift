@@ -11,6 +11,7 @@ public final class World: Communicator, @unchecked Sendable {
     public let sharesMemory: Bool
     public let machine: Int
     let communicator: MPI_Comm
+    private let segmentFile: SegmentFile
 
     /// Whether this process was started by `mpirun` or another launcher of MPI processes.
     public static var isLaunched: Bool {
@@ -56,6 +57,9 @@ public final class World: Communicator, @unchecked Sendable {
         try check(MPI_Comm_size(node, &local), "MPI_Comm_size")
         var lowest = rank
         try check(MPI_Bcast(&lowest, 1, cmpi_int(), 0, node), "MPI_Bcast")
+        var place: Int32 = 0
+        try check(MPI_Comm_rank(node, &place), "MPI_Comm_rank")
+        segmentFile = try SegmentFile(node: node, rank: Int(place), size: Int(local))
         try check(MPI_Comm_free(&node), "MPI_Comm_free")
         machine = Int(lowest)
         self.rank = Int(rank)
@@ -157,7 +161,11 @@ public final class World: Communicator, @unchecked Sendable {
         exit(code)
     }
 
-    public func finalize() throws { try check(MPI_Finalize(), "MPI_Finalize") }
+    public func finalize() throws {
+        segmentFile.restore()
+        try barrier()
+        try check(MPI_Finalize(), "MPI_Finalize")
+    }
 
     /// Bytes in one call: below what an `int` counts, and a whole number of cache lines.
     private static let largestPiece = 1 << 30

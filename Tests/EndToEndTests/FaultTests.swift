@@ -57,6 +57,19 @@ extension EndToEnd {
             try await expectSameResult(project)
         }
 
+        /// Nobody is left who would tidy up but the ranks themselves.
+        @Test(arguments: [1, 2, 4]) func theRanksTidyUpBehindAKilledMpirun(ranks: Int) async throws {
+            let project = try Project()
+            let running = try Program.start(
+                project.training(into: "run", ["--set", "steps=1000000"]), ranks: ranks, isLaunched: true)
+            #expect(try await waits(limit: 30) { project.exists("run/metrics.jsonl") })
+            kill(running.identifier, SIGKILL)
+            let outcome = try await running.end(limit: 10)
+            #expect(outcome.code == 128 + SIGKILL)
+            #expect(try await waits(limit: 10) { processCount(with: project.folder) == 0 }, "processes are left behind")
+            #expect(running.leftovers == [], "\(outcome)")
+        }
+
         /// The checkpoint that a dying or hanging rank 0 was writing does not become one.
         @Test(arguments: ["kill", "stop", "spin", "throw"]) func inTheMidstOfWriting(kind: String) async throws {
             let test = Case(phase: "writing", kind: kind, rank: 0)

@@ -53,12 +53,15 @@ struct Program {
         try await start(arguments, ranks: ranks, input: input, fault: fault).end(limit: limit)
     }
 
-    /// - Parameter isDeaf: whether it inherits blocked signals, as from a launcher with threads.
+    /// - Parameters:
+    ///   - isDeaf: whether it inherits blocked signals, as from a launcher with threads.
+    ///   - isLaunched: whether one rank is started by `mpirun` too.
     static func start(
-        _ arguments: [String], ranks: Int = 1, input: String = "", fault: String? = nil, isDeaf: Bool = false
+        _ arguments: [String], ranks: Int = 1, input: String = "", fault: String? = nil, isDeaf: Bool = false,
+        isLaunched: Bool = false
     ) throws -> RunningProgram {
         let program = try path()
-        guard ranks > 1 else {
+        guard ranks > 1 || isLaunched else {
             return try RunningProgram(program, arguments, input: input, fault: fault, isDeaf: isDeaf)
         }
         let launcher = ["--quiet", "-n", "\(ranks)", "--oversubscribe", "--mca", "mpi_yield_when_idle", "1"]

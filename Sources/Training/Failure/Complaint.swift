@@ -9,7 +9,10 @@ public func remark(_ message: String) { write("\n\(message)\n") }
 func warn(_ message: String) { write("\nwarning: \(message)\n") }
 
 /// By one call, so that the lines of several ranks do not mix.
-private func write(_ text: String) { FileHandle.standardError.write(Data(harmless(text).utf8)) }
+private func write(_ text: String) {
+    let bytes = Array(harmless(text).utf8)
+    _ = Foundation.write(STDERR_FILENO, bytes, bytes.count)
+}
 
 /// A text with its control characters written out: what an error quotes from a file must not command the terminal.
 package func harmless(_ text: String) -> String {

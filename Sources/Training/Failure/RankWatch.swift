@@ -15,6 +15,7 @@ public final class RankWatch: Sendable {
     private let board: HeartbeatBoard
     private let limit: Int
     private let fault: InjectedFault?
+    private let launcher = Launcher()
     private let hasEnded = Atomic(false)
     private let ending: Ending
 
@@ -30,6 +31,8 @@ public final class RankWatch: Sendable {
         let fault = try communicator.agreeing { try InjectedFault() }
         self.fault = fault?.rank == communicator.rank ? fault : nil
         ending = Ending()
+        // Output that nobody takes, because mpirun is dead, must not end a rank before it has tidied up.
+        if launcher != nil { signal(SIGPIPE, SIG_IGN) }
         guard seconds > 0 else { return }
         let thread = Thread { [self] in watch() }
         thread.name = "watchdog"
@@ -136,6 +139,11 @@ public final class RankWatch: Sendable {
             let elapsed = min(now - time, 2 * Self.interval)
             (time, processorTime) = (now, used)
             if let code = board.endingCode { end(code) }
+            if let launcher, launcher.isGone {
+                // Nobody reads any more what this process would say.
+                _ = board.announceEnd(code: ExitCode.failure.rawValue)
+                end(board.endingCode ?? ExitCode.failure.rawValue)
+            }
             if let verdict = judge.observe(board.readings(), after: elapsed) {
                 let code = ExitCode.failure.rawValue
                 if board.announceEnd(code: code) {
@@ -162,6 +170,7 @@ public final class RankWatch: Sendable {
     private func tidyUp() {
         ending.hasBegun.store(true, ordering: .releasing)
         ending.lastAct.withLock { $0 }?()
+        launcher?.removeFiles()
     }
 }
 
