@@ -6,24 +6,16 @@
 #
 # The program must be built. Once through takes about three minutes on two cores. Exit code 0: every run ended by itself,
 # named its rank once, left no process behind, and survived.
-set -euo pipefail
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-
+# shellcheck source=Tests/Stress/prepare.sh
+source "$(dirname "$0")/prepare.sh"
 times=${1:-1}
-seed=${2:-$(($(date +%s) % 32768))}
-root=$(cd "$(dirname "$0")/../.." && pwd)
-program=$root/.build/release/mtbert-dist
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-RANDOM=$seed
+use_seed "${2:-}"
 echo "seed $seed, watchdog 3 s, 4 ranks"
 
 # Into `log`, each line behind the time at which it came.
 start() { # OUTPUT RANKS
-    timeout 60 mpirun --quiet -n "$2" --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
-        --mca orte_tmpdir_base "$folder" --mca btl_vader_backing_directory "$folder" \
-        "$program" train --output "$folder/$1" --set steps=20 --set batch.size=8 --set watchdog=3 \
-        --set evaluation.every=5 --set checkpoint.every=4 </dev/null 2>&1 |
+    timeout 60 "${launcher[@]}" -n "$2" "$program" train --output "$folder/$1" --set steps=20 --set batch.size=8 \
+        --set watchdog=3 --set evaluation.every=5 --set checkpoint.every=4 </dev/null 2>&1 |
         while IFS= read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "$line"; done >"$folder/log"
 }
 

@@ -5,16 +5,10 @@
 #   Tests/Stress/kill-and-resume.sh [KILLS] [SEED]
 #
 # 200 kills take some fifteen minutes on two cores. The program must be built. Exit code 0: the same bits.
-set -euo pipefail
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-
+# shellcheck source=Tests/Stress/prepare.sh
+source "$(dirname "$0")/prepare.sh"
 kills=${1:-200}
-seed=${2:-$(($(date +%s) % 32768))}
-root=$(cd "$(dirname "$0")/../.." && pwd)
-program=$root/.build/release/mtbert-dist
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-RANDOM=$seed
+use_seed "${2:-}"
 echo "seed $seed, $kills kills"
 
 # With a learning rate that does not depend on the length of the run, which nobody knows before the last kill.
@@ -22,10 +16,8 @@ arguments=(--set batch.size=8 --set dropout=0.1 --set evaluation.every=40 --set 
     --set schedule.kind=constant --set schedule.warmup=20)
 
 start() { # OUTPUT RANKS STEPS
-    # Files of Open MPI are kept where they go with the folder.
-    exec mpirun --quiet -n "$2" --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
-        --mca orte_tmpdir_base "$folder" --mca btl_vader_backing_directory "$folder" \
-        "$program" train --output "$folder/$1" --set steps="$3" "${arguments[@]}" </dev/null >"$folder/$1.log" 2>&1
+    exec "${launcher[@]}" -n "$2" "$program" train --output "$folder/$1" --set steps="$3" \
+        "${arguments[@]}" </dev/null >"$folder/$1.log" 2>&1
 }
 
 newest() { basename "$(readlink "$folder/$1/checkpoints/latest" 2>/dev/null || echo none)"; }
