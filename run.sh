@@ -12,6 +12,7 @@ usage() {
 Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [--restarts N] [options of `mtbert-dist train`]
        ./run.sh compare [CONFIG] [-n RANKS] [--threads T] [options of `mtbert-dist compare`]
        ./run.sh build | test | check | bench [options] | help
+       ./run.sh doctor [CONFIG] [-n RANKS]
        ./run.sh evaluate | predict | inspect | … [options of that subcommand]
 
   train    trains CONFIG (without one: the built-in demonstration) on -n ranks; by default as many as this
@@ -21,6 +22,7 @@ Usage: ./run.sh [train] [CONFIG] [-n RANKS] [--threads T] [--restarts N] [option
            --restarts N starts it again, up to N times, when it ended early (75) or broke (70, a signal), as long as
            each start gets to a newer checkpoint.
   compare  trains the tasks of CONFIG alone and together, and says whom it helps; otherwise as train
+  doctor   looks over machine, libraries and files as a run of CONFIG would meet them, on as many ranks
   build    builds the program; a few minutes the first time
   test     builds and runs every test, those under mpirun included
   check    format, floors of the modules, file lengths and stray paths; the tests of the arithmetic under
@@ -439,6 +441,7 @@ main() {
     -* | *.yaml | *.yml) run_ranked 0 train "$@" ;;
     bench) if (($# == 1)); then bench_table; else run_ranked 1 "$@"; fi ;;
     evaluate) run_ranked 1 "$@" ;;
+    doctor) run_ranked 0 "$@" ;;
     build) build_program && say "Built $program" ;;
     test) shift && run_tests "$@" ;;
     check) shift && run_check "$@" ;;

@@ -77,7 +77,7 @@ package final class InputFile: Sendable {
 }
 
 /// The bytes of a regular file that is read as a whole, such as a `config.json`; one of more than `limit` bytes is refused.
-package func wholeFile(_ path: String, atMost limit: Int = 1 << 26) throws -> [UInt8] {
+package func wholeFile(_ path: String, atMost limit: Int = 1 << 22) throws -> [UInt8] {
     let file = try InputFile(path)
     guard file.size <= limit else {
         throw TensorFileError(file: path, "has \(file.size) bytes, where at most \(limit) are expected")

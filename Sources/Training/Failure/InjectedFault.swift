@@ -6,7 +6,8 @@ import Synchronization
 ///     MTBERT_FAULT="rank=2,phase=evaluation,step=5,kind=stop"
 ///
 /// `phase` is one of loading, step, evaluation, saving and writing (the thread that writes a checkpoint, its tensors done);
-/// `step` may be left out. `kind` is one of
+/// `step` may be left out. With `operation=N` it is instead the N-th change of the checkpoint folder, counted from the start of
+/// the process. `kind` is one of
 /// - `kill`, `stop`, `term`: the rank sends itself SIGKILL, SIGSTOP or SIGTERM;
 /// - `throw`: an error; `spin`: an endless loop; `sleep`: a pause of `seconds`;
 /// - `nan`: a number that is not finite, in the gradient (phase step) or the state to be saved (phase saving).
@@ -20,6 +21,7 @@ package struct InjectedFault: Sendable, Equatable {
     package let step: Int?
     package let kind: Kind
     package let seconds: Double
+    package let operation: Int?
 
     package static let variable = "MTBERT_FAULT"
 
@@ -29,7 +31,7 @@ package struct InjectedFault: Sendable, Equatable {
         var values: [String: String] = [:]
         for pair in text.split(separator: ",") {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, ["rank", "phase", "step", "kind", "seconds"].contains(parts[0]) else {
+            guard parts.count == 2, ["rank", "phase", "step", "kind", "seconds", "operation"].contains(parts[0]) else {
                 throw UsageError("\(Self.variable): there is no \(pair)")
             }
             values[parts[0]] = parts[1]
@@ -39,10 +41,13 @@ package struct InjectedFault: Sendable, Equatable {
         else { throw UsageError("\(Self.variable) is \(text); rank, phase and kind are needed") }
         (self.rank, self.phase, self.kind) = (rank, phase, kind)
         step = values["step"].flatMap { Int($0) }
+        operation = values["operation"].flatMap { Int($0) }
         seconds = values["seconds"].flatMap { Double($0) } ?? 1
     }
 
-    func isDue(_ phase: RunPhase, step: Int) -> Bool { phase == self.phase && (self.step ?? step) == step }
+    func isDue(_ phase: RunPhase, step: Int) -> Bool {
+        operation == nil && phase == self.phase && (self.step ?? step) == step
+    }
 
     /// Does the damage, `nan` excepted, and says so first: nobody shall take it for a real one.
     func strike() throws {

@@ -16,6 +16,8 @@ public final class RankWatch: Sendable {
     private let limit: Int
     private let fault: InjectedFault?
     private let launcher = Launcher()
+    /// Of the checkpoint store up to now.
+    private let changes = Atomic(0)
     private let hasEnded = Atomic(false)
     private let ending: Ending
 
@@ -102,6 +104,7 @@ public final class RankWatch: Sendable {
     /// half checkpoint.
     func beforeChanging(_ operation: FileOperations.Operation) throws {
         if board.own.currentPlace.phase.mayWaitForDisk { board.own.mark() }
+        if let fault, fault.operation == changes.wrappingAdd(1, ordering: .relaxed).newValue { try fault.strike() }
         guard ending.hasBegun.load(ordering: .acquiring) else { return }
         switch operation.kind {
         case .createFile, .write, .syncFile: throw RunError("the run ends")

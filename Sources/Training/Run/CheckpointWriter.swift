@@ -38,7 +38,8 @@ final class CheckpointWriter {
         try snapshot.take(run)
         guard run.isRoot else { return }
         let files = try CheckpointContents(run).smallFiles()
-        let save = Save(store, run.state, files, snapshot, run.watch, links: links)
+        let folder = RunFolder(path: run.configuration.output)
+        let save = Save(store, folder, run.state, files, snapshot, run.watch, links: links)
         run.watch.beforeEnding { save.wait(atMost: 5) }
         pending = save
     }
@@ -101,7 +102,8 @@ private final class Save: Sendable {
     private let outcome = Outcome()
 
     init(
-        _ store: CheckpointStore, _ state: TrainerState, _ files: [(name: String, contents: [UInt8])],
+        _ store: CheckpointStore, _ folder: RunFolder, _ state: TrainerState,
+        _ files: [(name: String, contents: [UInt8])],
         _ snapshot: Snapshot, _ watch: RankWatch, links: [String]
     ) {
         self.state = state
@@ -110,6 +112,7 @@ private final class Save: Sendable {
             let began = Date()
             outcome.set(
                 Result {
+                    try folder.requirePresence()
                     let draft = try store.begin(step: state.step)
                     do {
                         try snapshot.layout.writeTensors(

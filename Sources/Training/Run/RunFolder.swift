@@ -78,6 +78,14 @@ struct RunFolder: Sendable {
         return (checkpoint, claim)
     }
 
+    /// Throws where the folder was deleted or moved under the run's hands: a new one with checkpoints alone would not be the
+    /// run's.
+    func requirePresence() throws {
+        if !FileManager.default.fileExists(atPath: configurationFile) {
+            throw RunError("\(configurationFile) is gone: the run folder was deleted or moved")
+        }
+    }
+
     /// Says in a sentence why the folder cannot be written.
     private func writing(_ body: () throws -> Void) throws {
         do {
