@@ -116,7 +116,8 @@ public struct Doctor {
         else { return nil }
         let memory = MemoryNeed(
             model: model, worldSize: size, batchSize: configuration.batch.size,
-            maxLength: configuration.batch.maxLength, shardCount: shardCount)
+            maxLength: configuration.batch.maxLength, shardCount: shardCount,
+            taskGradientCount: configuration.needsTaskGradients ? configuration.tasks.count : 0)
         let lanes = try? RunConfiguration.lanes(threads, shardsPerRank: own.count) {
             placement.threads(valid: $0, needed: memory.bytes)
         }
