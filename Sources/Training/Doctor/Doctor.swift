@@ -99,8 +99,10 @@ public struct Doctor {
 
     private func modelShape(_ source: EncoderSource, _ datasets: [Result<TaskDataset?, AgreedFailure>]) -> ModelShape {
         let tasks = zip(configuration.tasks, datasets).map { entry, dataset in
-            let labels = (try? dataset.get()).flatMap { $0?.labelNames } ?? entry.labels ?? ["0", "1"]
-            return ClassificationTask(name: entry.name, labels: labels)
+            if let dataset = (try? dataset.get()).flatMap({ $0 }) {
+                return ClassificationTask(name: dataset.name, labels: dataset.labelNames, kind: dataset.kind)
+            }
+            return ClassificationTask(name: entry.name, labels: entry.labels ?? ["0", "1"])
         }
         return ModelShape(
             source.configuration, tasks: tasks, pooling: configuration.pooling == .mean ? .mean : .firstToken)
@@ -158,7 +160,8 @@ public struct Doctor {
                 "\(name) \($0.usableRows.count)" + ($0.droppedCount > 0 ? " (\($0.droppedCount) left out)" : "")
             }
         }
-        return files.joined(separator: ", ") + "; \(dataset.labelNames.count) labels"
+        return files.joined(separator: ", ")
+            + (dataset.kind == .regression ? "; numbers" : "; \(dataset.labelNames.count) labels")
     }
 }
 

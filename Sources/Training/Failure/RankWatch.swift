@@ -171,9 +171,10 @@ public final class RankWatch: Sendable {
     }
 
     private func tidyUp() {
+        // First: MPI ends a rank by itself some seconds after mpirun.
+        launcher?.removeFiles()
         ending.hasBegun.store(true, ordering: .releasing)
         ending.lastAct.withLock { $0 }?()
-        launcher?.removeFiles()
     }
 }
 
