@@ -47,7 +47,7 @@ for kind in kill stop spin throw term nan; do
             codes+=" $code"
             # A stop is no error, and one in the last save comes too late. That the last save failed is told without a rank.
             words="error: rank $rank on "
-            [[ $phase != writing ]] || words="error: "
+            [[ $phase != writing && $kind != nan ]] || words="error: "
             [[ $kind != term ]] || words="stopped"
             found=$(grep -c "^[0-9.]* $words" "$folder/log" || true)
             if ((found == 1)) || [[ $kind == term && $code == 0 ]]; then
