@@ -106,14 +106,32 @@ public struct Comparison: Sendable, Equatable, Codable {
 
     /// A training size.
     public struct Fraction: Sendable, Equatable, Codable {
-        /// The limit in digits, or `all`.
+        /// The limit in digits, `all`, or a share such as `10%`.
         public var name: String
-        /// Training examples of each task at most; nil for as many as the configuration says.
+        /// Training examples of each task at most; nil for no such limit.
         public var limit: Int?
+        /// Of the training examples that the configuration gives each task; nil for all of them.
+        public var percent: Double?
 
         public init(limit: Int?) {
             name = limit.map(String.init) ?? "all"
             self.limit = limit
+        }
+
+        public init(percent: Double) {
+            name = (percent == percent.rounded() ? String(Int(percent)) : String(percent)) + "%"
+            self.percent = percent
+        }
+
+        /// How many of a task's examples are trained on; at least 1.
+        public func size(of count: Int) -> Int {
+            if let percent { return max(1, Int((Double(count) * percent / 100).rounded())) }
+            return min(limit ?? .max, count)
+        }
+
+        /// In words, such as `100 examples`, behind which a title may go on.
+        public var title: String {
+            limit.map { "\($0) examples" } ?? percent.map { _ in "\(name) of the examples" } ?? "all examples"
         }
     }
 
@@ -232,7 +250,7 @@ public struct Comparison: Sendable, Equatable, Codable {
         }
     }
 
-    /// What the seeds of one variant at one training size say together. The score is the accuracy.
+    /// What the seeds of one variant at one training size say together. The score that is held against others is the accuracy.
     public struct Summary: Sendable, Equatable, Codable {
         public var variant: String
         public var fraction: String
@@ -265,21 +283,32 @@ public struct Comparison: Sendable, Equatable, Codable {
         }
     }
 
-    /// The accuracy of one task, or the mean over the tasks.
+    /// The scores of one task, or the mean over the tasks.
     public struct SummaryRow: Sendable, Equatable, Codable {
         public var name: String
         /// Over the seeds.
         public var accuracy: Double
         /// The sample standard deviation over the seeds (n − 1 below the line); nil with one seed.
         public var standardDeviation: Double?
-        /// Against `single` at the same fraction and seeds: above 0 is better; nil for `single` itself.
+        /// Over the seeds, with its deviation.
+        public var macroF1: Double?
+        public var macroF1Deviation: Double?
+        /// In accuracy against `single` at the same fraction and seeds: above 0 is better; nil for `single` itself.
         public var gain: Interval?
+        /// The same against `joint`; only for further ways to train together.
+        public var gainOverJoint: Interval?
 
-        public init(name: String, accuracy: Double, standardDeviation: Double?, gain: Interval?) {
+        public init(
+            name: String, accuracy: Double, standardDeviation: Double?, macroF1: Double? = nil,
+            macroF1Deviation: Double? = nil, gain: Interval?, gainOverJoint: Interval? = nil
+        ) {
             self.name = name
             self.accuracy = accuracy
             self.standardDeviation = standardDeviation
+            self.macroF1 = macroF1
+            self.macroF1Deviation = macroF1Deviation
             self.gain = gain
+            self.gainOverJoint = gainOverJoint
         }
     }
 

@@ -25,45 +25,79 @@ public struct ComparisonSummaries {
     public func summaries(
         variants: [Comparison.Variant], fractions: [Comparison.Fraction]
     ) -> [Comparison.Summary] {
-        fractions.flatMap { fraction in
-            variants.map { summary(variant: $0.name, fraction: fraction.name) }
-        }
+        fractions.flatMap { fraction in variants.map { summary($0, fraction.name) } }
     }
 
-    private func summary(variant: String, fraction: String) -> Comparison.Summary {
-        let baseline = Comparison.Variant.singleName
-        let own = outcomes(variant, fraction)
-        let cost = cost(variant, fraction)
-        guard variant != baseline else {
-            return rows(own, gains: nil, variant, fraction, cost, ratio: 1)
-        }
-        let others = outcomes(baseline, fraction)
-        let gains = bootstrap.gains(
-            zip(own, others).map { own, other in zip(own, other).map { (outcomes: $0, baseline: $1) } })
-        let whole = self.cost(baseline, fraction).coreSeconds
-        return rows(
-            own, gains: gains, variant, fraction, cost, ratio: whole > 0 ? cost.coreSeconds / whole : nil)
+    /// What one way to train gave at one training size.
+    private struct Found {
+        /// [task][seed]
+        let outcomes: [[ExampleOutcomes]]
+        let macroF1: [[Double]]
     }
 
-    private func rows(
-        _ outcomes: [[ExampleOutcomes]], gains: (tasks: [Comparison.Interval], mean: Comparison.Interval)?,
-        _ variant: String, _ fraction: String, _ cost: Comparison.Cost, ratio: Double?
-    ) -> Comparison.Summary {
-        let scores = outcomes.map { $0.map(\.accuracy) }
-        let means = seeds.indices.map { seed in mean(scores.map { $0[seed] }) }
-        func row(_ name: String, _ scores: [Double], _ gain: Comparison.Interval?) -> Comparison.SummaryRow {
-            .init(
-                name: name, accuracy: mean(scores), standardDeviation: sampleStandardDeviation(scores), gain: gain)
+    private typealias Gains = (tasks: [Comparison.Interval], mean: Comparison.Interval)
+
+    private func summary(_ variant: Comparison.Variant, _ fraction: String) -> Comparison.Summary {
+        let (single, joint) = (Comparison.Variant.singleName, Comparison.Variant.jointName)
+        let own = found(variant.name, fraction)
+        let gains = variant.name == single ? nil : gains(own, over: single, fraction)
+        let isOther = variant.name != joint && !variant.isSingle
+        let overJoint = isOther ? self.gains(own, over: joint, fraction) : nil
+        let scores = own.outcomes.map { $0.map(\.accuracy) }
+        func row(
+            _ name: String, _ scores: [Double], _ macroF1: [Double], _ gain: (Gains) -> Comparison.Interval
+        ) -> Comparison.SummaryRow {
+            let isKnown = macroF1.allSatisfy(\.isFinite)
+            return .init(
+                name: name, accuracy: mean(scores), standardDeviation: sampleStandardDeviation(scores),
+                macroF1: isKnown ? mean(macroF1) : nil,
+                macroF1Deviation: isKnown ? sampleStandardDeviation(macroF1) : nil, gain: gains.map(gain),
+                gainOverJoint: overJoint.map(gain))
         }
         func share(_ holds: (Comparison.Interval) -> Bool) -> Double? {
             gains.map { Double($0.tasks.count(where: holds)) / Double(tasks.count) }
         }
+        let cost = cost(variant.name, fraction)
+        let whole = self.cost(single, fraction).coreSeconds
         return Comparison.Summary(
-            variant: variant, fraction: fraction,
-            tasks: tasks.indices.map { row(tasks[$0], scores[$0], gains?.tasks[$0]) },
-            mean: row("mean", means, gains?.mean), helpedShare: share { $0.lower > 0 },
-            harmedShare: share { $0.upper < 0 }, cost: cost, costRatio: ratio,
-            gradientCosines: gradientCosines(variant, fraction))
+            variant: variant.name, fraction: fraction,
+            tasks: tasks.indices.map { task in row(tasks[task], scores[task], own.macroF1[task]) { $0.tasks[task] } },
+            mean: row("mean", meansOverTasks(scores), meansOverTasks(own.macroF1)) { $0.mean },
+            helpedShare: share { $0.lower > 0 }, harmedShare: share { $0.upper < 0 }, cost: cost,
+            costRatio: variant.name == single ? 1 : whole > 0 ? cost.coreSeconds / whole : nil,
+            gradientCosines: gradientCosines(variant.name, fraction))
+    }
+
+    /// [seed], from [task][seed]
+    private func meansOverTasks(_ scores: [[Double]]) -> [Double] {
+        seeds.indices.map { seed in mean(scores.map { $0[seed] }) }
+    }
+
+    private func gains(_ own: Found, over baseline: String, _ fraction: String) -> Gains {
+        bootstrap.gains(
+            zip(own.outcomes, found(baseline, fraction).outcomes).map { own, other in
+                zip(own, other).map { (outcomes: $0, baseline: $1) }
+            })
+    }
+
+    private func found(_ variant: String, _ fraction: String) -> Found {
+        let all = tasks.map { task in
+            seeds.map { seed -> (ExampleOutcomes, Double) in
+                let record = records.first { record in
+                    record.run.variant == variant && record.run.fraction == fraction && record.run.seed == seed
+                        && record.outcomes.contains { $0.task == task }
+                }
+                guard let record, let outcomes = record.outcomes.first(where: { $0.task == task }),
+                    let result = record.run.tasks.first(where: { $0.name == task })
+                else { preconditionFailure("\(variant), \(fraction), \(seed) has no task \(task)") }
+                return isWithoutExcluded
+                    ? (
+                        outcomes.withoutExcluded ?? outcomes.examples,
+                        (result.scoresWithoutExcluded ?? result.scores)[.macroF1]
+                    ) : (outcomes.examples, result.scores[.macroF1])
+            }
+        }
+        return Found(outcomes: all.map { $0.map(\.0) }, macroF1: all.map { $0.map(\.1) })
     }
 
     /// On average over the seeds; nil where a run has none.
@@ -73,19 +107,6 @@ public struct ComparisonSummaries {
         guard !known.isEmpty, known.count == all.count else { return nil }
         return tasks.indices.map { row in
             tasks.indices.map { column in mean(known.map { $0[row][column] }) }
-        }
-    }
-
-    /// [task][seed]
-    private func outcomes(_ variant: String, _ fraction: String) -> [[ExampleOutcomes]] {
-        tasks.map { task in
-            seeds.map { seed in
-                let found = records.lazy.filter { record in
-                    record.run.variant == variant && record.run.fraction == fraction && record.run.seed == seed
-                }.flatMap(\.outcomes).first { $0.task == task }
-                guard let found else { preconditionFailure("\(variant), \(fraction), \(seed) has no task \(task)") }
-                return isWithoutExcluded ? found.withoutExcluded ?? found.examples : found.examples
-            }
         }
     }
 

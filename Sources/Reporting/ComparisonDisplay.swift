@@ -80,19 +80,28 @@ extension ComparisonDisplay {
         let summaries = comparison.variants.compactMap { variant in
             comparison.summaries.first { $0.variant == variant.name && $0.fraction == fraction.name }
         }
+        let without = comparison.variants.compactMap { variant in
+            comparison.summariesWithoutExcluded?.first { $0.variant == variant.name && $0.fraction == fraction.name }
+        }
         var rows = [["task"] + summaries.map(\.variant)]
         for (place, task) in comparison.tasks.enumerated() {
             rows.append([printable(task.name)] + summaries.map { score($0.tasks[place]) })
         }
         rows.append(["mean"] + summaries.map { score($0.mean) })
-        rows.append(["gain"] + summaries.map { $0.mean.gain.map { signed($0.estimate) } ?? "" })
-        rows.append(["  from"] + summaries.map { $0.mean.gain.map { signed($0.lower) } ?? "" })
-        rows.append(["  to"] + summaries.map { $0.mean.gain.map { signed($0.upper) } ?? "" })
+        rows += interval("gain", summaries.map(\.mean.gain))
+        rows += interval("gain over joint", summaries.map(\.mean.gainOverJoint))
+        if !without.isEmpty {
+            rows.append(["mean, rows excluded"] + without.map { score($0.mean) })
+            rows += interval("gain", without.map(\.mean.gain))
+        }
+        if summaries.contains(where: { $0.mean.macroF1 != nil }) {
+            rows.append(["mean macro F1"] + summaries.map { macroF1($0.mean) })
+        }
         rows.append(["helped, harmed"] + summaries.map { share($0, of: comparison.tasks.count) })
         rows.append(["passes"] + summaries.map { passes($0, comparison) })
         rows.append(["core seconds"] + summaries.map { cost($0) })
         rows.append(["  against single"] + summaries.map { $0.costRatio.map { "× \(fixed($0, 2))" } ?? "" })
-        let size = fraction.limit.map { "\(grouped($0)) training examples a task" } ?? "all training examples"
+        let size = trainingSizeTitle(fraction)
         let seeds = comparison.seeds.count
         let title = "accuracy in percent, \(size), \(seeds) \(seeds == 1 ? "seed" : "seeds")"
         return [results.styled(title, .bold)] + aligned(rows, indent: "  ")
@@ -100,6 +109,21 @@ extension ComparisonDisplay {
 
     private func score(_ row: Comparison.SummaryRow) -> String {
         fixed(100 * row.accuracy, 2) + (row.standardDeviation.map { " ± \(fixed(100 * $0, 2))" } ?? "")
+    }
+
+    private func macroF1(_ row: Comparison.SummaryRow) -> String {
+        guard let mean = row.macroF1 else { return "" }
+        return fixed(100 * mean, 2) + (row.macroF1Deviation.map { " ± \(fixed(100 * $0, 2))" } ?? "")
+    }
+
+    /// Nothing where no way to train has such an interval.
+    private func interval(_ title: String, _ intervals: [Comparison.Interval?]) -> [[String]] {
+        guard intervals.contains(where: { $0 != nil }) else { return [] }
+        return [
+            [title] + intervals.map { $0.map { signed($0.estimate) } ?? "" },
+            ["  from"] + intervals.map { $0.map { signed($0.lower) } ?? "" },
+            ["  to"] + intervals.map { $0.map { signed($0.upper) } ?? "" },
+        ]
     }
 
     private func signed(_ value: Double) -> String { (value < 0 ? "" : "+") + fixed(100 * value, 2) }
@@ -128,9 +152,15 @@ extension ComparisonDisplay {
         let percent = fixed(100 * comparison.confidence, 0)
         let oneSeed = "With one seed they say nothing about other seeds, which matter; --seeds 1,2,3 tells more."
         return [
-            "± is the standard deviation over seeds. Gains of the mean are against single, in percentage points, with the",
-            "\(percent) % interval over seeds and test examples. A task is helped or harmed where that of its own gain lies",
-            "wholly above or below 0. Passes over a task's examples end with a whole step.",
+            "± is the standard deviation over seeds. Gains of the mean are against single, unless it says joint, in percentage",
+            "points, with the \(percent) % interval over seeds and test examples. A task is helped or harmed where that of its",
+            "own gain lies wholly above or below 0. Passes over a task's examples end with a whole step.",
         ] + (comparison.seeds.count == 1 ? [oneSeed] : [])
     }
+}
+
+/// What a training size means, to go into a title.
+func trainingSizeTitle(_ fraction: Comparison.Fraction) -> String {
+    if let limit = fraction.limit { return "\(grouped(limit)) training examples a task" }
+    return fraction.percent == nil ? "all training examples" : "\(fraction.name) of the training examples"
 }

@@ -21,7 +21,7 @@ struct Compare: ParsableCommand {
 
               compare:
                 seeds: [1, 2, 3]
-                fractions: [100, all]
+                fractions: [100, 10%, all]
                 variants:
                   - {name: even, set: [sampling.strategy=temperature]}
 
@@ -41,7 +41,8 @@ struct Compare: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Training sizes: numbers of examples of each task, or all for as configured.", valueName: "list"))
+            "Training sizes: numbers of examples of each task, shares such as 10%, or all for as configured.",
+            valueName: "list"))
     var fractions: String?
 
     @Option(

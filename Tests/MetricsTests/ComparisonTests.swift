@@ -65,10 +65,40 @@ import Testing
         #expect(joint.tasks.map { $0.gain?.estimate } == [0.375, -0.25])
         #expect(joint.mean.gain?.estimate == 0.0625)
         #expect(joint.costRatio == 0.75)
+        #expect(joint.tasks.allSatisfy { $0.gainOverJoint == nil })
+        // F1 of the only class there is, and 0 of the other: 4/5 ÷ 2 for three of four, and so on.
+        #expect(joint.tasks.map(\.macroF1) == Self.records[4].run.tasks.map { $0.scores[.macroF1] })
+        #expect(joint.tasks.map(\.macroF1Deviation) == [0, 0] && single.mean.macroF1Deviation ?? 0 > 0)
         let gain = try #require(joint.mean.gain)
         #expect(gain.lower <= gain.estimate && gain.estimate <= gain.upper)
         let helped = joint.tasks.filter { ($0.gain?.lower ?? 0) > 0 }.count
         #expect(joint.helpedShare == Double(helped) / 2 && joint.harmedShare == 0)
+    }
+
+    @Test func againstJoint() throws {
+        var records = Self.records
+        for (seed, record) in zip(Self.seeds, Self.records.suffix(2)) {
+            var other = record
+            (other.run.variant, other.run.seed) = ("other", seed)
+            other.outcomes[1].examples = ExampleOutcomes([true, true])
+            records.append(other)
+        }
+        let summaries = ComparisonSummaries(
+            tasks: Self.tasks, seeds: Self.seeds, records: records, bootstrap: PairedBootstrap(resamples: 200)
+        ).summaries(
+            variants: [
+                .init(name: "joint", overrides: [], isSingle: false),
+                .init(name: "other", overrides: [], isSingle: false),
+            ],
+            fractions: [.init(limit: 10)])
+        #expect(summaries[0].mean.gainOverJoint == nil)
+        #expect(summaries[1].tasks.map { $0.gainOverJoint?.estimate } == [0, 0.5])
+        #expect(summaries[1].mean.gainOverJoint?.estimate == 0.25 && summaries[1].mean.gain?.estimate == 0.3125)
+    }
+
+    @Test(arguments: [(Comparison.Fraction(limit: 7), 7, 5), (.init(limit: nil), 40, 5), (.init(percent: 12.5), 5, 1)])
+    func sizes(fraction: Comparison.Fraction, ofForty: Int, ofFive: Int) {
+        #expect(fraction.size(of: 40) == ofForty && fraction.size(of: 5) == ofFive)
     }
 
     @Test func without() throws {

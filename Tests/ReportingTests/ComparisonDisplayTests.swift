@@ -11,7 +11,8 @@ import Testing
             Comparison.SummaryRow(name: $0, accuracy: $1, standardDeviation: deviation, gain: gain)
         }
         let mean = Comparison.SummaryRow(
-            name: "mean", accuracy: (scores[0] + scores[1]) / 2, standardDeviation: deviation, gain: gain)
+            name: "mean", accuracy: (scores[0] + scores[1]) / 2, standardDeviation: deviation, macroF1: 0.5,
+            macroF1Deviation: deviation, gain: gain, gainOverJoint: variant == "other" ? gain : nil)
         return .init(
             variant: variant, fraction: "100", tasks: rows, mean: mean, helpedShare: gain.map { _ in 0.5 },
             harmedShare: gain.map { _ in 0 }, cost: .init(coreSeconds: seconds), costRatio: seconds / 20)
@@ -56,6 +57,7 @@ import Testing
                   gain                                +1.50
                     from                              -0.25
                     to                                +3.00
+                  mean macro F1     50.00 ± 1.00      50.00
                   helped, harmed                  1, 0 of 2
                   passes                     3.0  3.0 … 4.5
                   core seconds              20.0        130
@@ -63,6 +65,44 @@ import Testing
 
                 """), "\(text.withLock { $0 })")
         #expect(text.withLock { $0 }.hasSuffix("--seeds 1,2,3 tells more.\n"))
+    }
+
+    /// Only what somebody asked for stands in the table.
+    @Test func tableOfFurtherWaysAndExcludedRows() {
+        let text = Mutex("")
+        let screen = TextOutput(
+            isLive: false, usesColor: false, width: { 80 }, write: { part in text.withLock { $0 += part } })
+        let gain = Comparison.Interval(estimate: 0.015, lower: -0.0025, upper: 0.03)
+        let names = ["single", "joint", "other"]
+        let all = names.map {
+            Self.summary($0, [0.9, 0.8], deviation: nil, gain: $0 == "single" ? nil : gain, seconds: 20)
+        }
+        var comparison = Comparison(
+            program: "1", model: "m", precision: "fp32", epochs: 3, scoredAt: .last, confidence: 0.95, resamples: 10,
+            tasks: ["books", "中文"].map {
+                .init(name: $0, labels: ["a", "b"], trainCount: 9, devCount: 1, testCount: 1, split: "test")
+            },
+            variants: names.map { .init(name: $0, overrides: [], isSingle: $0 == "single") },
+            fractions: [.init(percent: 12.5)], seeds: [1, 2],
+            runs: names.map { Self.run($0, passes: [3, 3]) }, summaries: all, summariesWithoutExcluded: all)
+        for place in all.indices {
+            comparison.summaries[place].fraction = "12.5%"
+            comparison.summariesWithoutExcluded?[place].fraction = "12.5%"
+        }
+        ComparisonDisplay(output: screen, results: screen, directory: "/here").show(comparison)
+        let lines = text.withLock { $0 }.split(separator: "\n").map(String.init)
+        #expect(lines[0] == "accuracy in percent, 12.5% of the training examples, 2 seeds")
+        #expect(
+            Array(lines[5...12]) == [
+                "  gain                             +1.50      +1.50",
+                "    from                           -0.25      -0.25",
+                "    to                             +3.00      +3.00",
+                "  gain over joint                             +1.50",
+                "    from                                      -0.25",
+                "    to                                        +3.00",
+                "  mean, rows excluded   85.00      85.00      85.00",
+                "  gain                             +1.50      +1.50",
+            ], "\(lines)")
     }
 
     @Test func progress() {

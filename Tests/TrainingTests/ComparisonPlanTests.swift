@@ -68,6 +68,39 @@ import Training
         }
     }
 
+    @Test func aShareIsOfWhatTheTaskHas() throws {
+        try Self.withFolder { folder in
+            var settings = try Self.settings(folder)
+            settings.fractions = [.percent(25)]
+            let plan = try ComparisonPlan(settings)
+            #expect(plan.runs[0].folder == "runs/single/25%/seed-5/books")
+            #expect(plan.runs[0].title == "single books, 25% of the examples, seed 5")
+            let joint = try #require(plan.runs.first { $0.task == nil }).configuration
+            // The configuration limits the first task to 8.
+            let zh = try #require(plan.datasets.last).trainingRows.count
+            #expect(joint.tasks.map(\.limit) == [2, Int((Double(zh) / 4).rounded())])
+        }
+    }
+
+    @Test func workKnowsOfSecondPassesAndOfTheFinish() throws {
+        try Self.withFolder { folder in
+            var settings = try Self.settings(folder)
+            settings.variants = [
+                .init(name: "twice", set: ["regularization.r_drop=1"], single: false),
+                .init(name: "finish", set: ["finishing.epochs=2"], single: false),
+            ]
+            let plan = try ComparisonPlan(settings)
+            func work(_ variant: String) throws -> Double {
+                try #require(
+                    plan.runs.first { $0.variant.name == variant && $0.fraction.name == "all" && $0.task == nil }
+                )
+                .work
+            }
+            #expect(try work("twice") > work("joint"))
+            #expect(try work("finish") == work("twice"), "as many epochs again")
+        }
+    }
+
     /// Dealt out by the work to be expected: more examples, more work.
     @Test func workIsEstimated() throws {
         try Self.withFolder { folder in
@@ -158,7 +191,10 @@ import Training
 
     @Test func arguments() throws {
         #expect(try ComparisonSettings.seeds(argument: "1, 2,18446744073709551615") == [1, 2, .max])
-        #expect(try ComparisonSettings.fractions(argument: "50,all") == [.count(50), .all])
+        #expect(try ComparisonSettings.fractions(argument: "50,12.5%,all") == [.count(50), .percent(12.5), .all])
+        for text in ["0%", "100%", "nan%", "%", "10%%", "-5%", "10%,10.0%"] {
+            #expect(throws: UsageError.self) { try ComparisonSettings.fractions(argument: text) }
+        }
         for text in ["", "1,", "a", "1,1", "-1"] {
             #expect(throws: UsageError.self) { try ComparisonSettings.seeds(argument: text) }
             #expect(throws: UsageError.self) { try ComparisonSettings.fractions(argument: text) }

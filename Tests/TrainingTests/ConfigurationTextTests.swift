@@ -25,7 +25,7 @@ struct ConfigurationTextTests {
         configuration.weighting.alpha = 0.4
         configuration.seed = .max
         configuration.compare.seeds = [.max, 0]
-        configuration.compare.fractions = [.count(10), .all]
+        configuration.compare.fractions = [.count(10), .percent(12.5), .percent(10), .all]
         configuration.compare.variants = [
             .init(name: "a.b", set: ["tasks.*.weight=2", "batch.size=8"], single: true),
             .init(name: "c", set: [], single: false),

@@ -26,8 +26,7 @@ package struct PlannedRun: Sendable {
 
     /// Such as `single books, 100 examples, seed 2`.
     package var title: String {
-        let size = fraction.limit.map { "\($0) examples" } ?? "all examples"
-        return "\(variant.name)\(task.map { " \($0)" } ?? ""), \(size), seed \(seed)"
+        "\(variant.name)\(task.map { " \($0)" } ?? ""), \(fraction.title), seed \(seed)"
     }
 }
 
@@ -38,7 +37,7 @@ package struct ComparisonPlan: Sendable {
     package let variants: [Comparison.Variant]
     package let fractions: [Comparison.Fraction]
     package let seeds: [UInt64]
-    let datasets: [TaskDataset]
+    package let datasets: [TaskDataset]
     /// Fractions outermost, then variants, seeds and tasks.
     package let runs: [PlannedRun]
 
@@ -66,6 +65,7 @@ package struct ComparisonPlan: Sendable {
             switch fraction {
             case .all: Comparison.Fraction(limit: nil)
             case .count(let count): Comparison.Fraction(limit: count)
+            case .percent(let percent): Comparison.Fraction(percent: percent)
             }
         }
         self.base = base
@@ -76,13 +76,16 @@ package struct ComparisonPlan: Sendable {
         try Self.requireScores(base, settings)
         let lengths = datasets.map { $0.train.meanByteCount() }
         runs = fractions.flatMap { [variants, seeds, datasets] fraction in
-            zip(variants, configurations).flatMap { variant, configuration in
+            let limits = datasets.map { dataset in
+                fraction.percent == nil ? fraction.limit : fraction.size(of: dataset.trainingRows.count)
+            }
+            return zip(variants, configurations).flatMap { variant, configuration in
                 seeds.flatMap { seed -> [PlannedRun] in
                     let places = variant.isSingle ? datasets.indices.map { [$0] } : [Array(datasets.indices)]
                     return places.map { tasks in
                         let task = variant.isSingle ? base.tasks[tasks[0]].name : nil
                         let configuration = configuration.of(
-                            tasks, limit: fraction.limit, seed: seed,
+                            tasks, limits: limits, seed: seed,
                             output: "\(base.output)/" + PlannedRun.folder(variant.name, fraction, seed, task))
                         return PlannedRun(
                             variant: variant, fraction: fraction, seed: seed, task: task, configuration: configuration,
@@ -158,11 +161,14 @@ extension RunConfiguration {
     ///
     /// - Parameters:
     ///   - places: of the tasks that are trained.
-    ///   - limit: nil for the tasks' own.
-    fileprivate func of(_ places: [Int], limit: Int?, seed: UInt64, output: String) -> RunConfiguration {
+    ///   - limits: of all tasks; nil for a task's own.
+    fileprivate func of(_ places: [Int], limits: [Int?], seed: UInt64, output: String) -> RunConfiguration {
         var run = self
-        run.tasks = places.map { tasks[$0] }
-        if let limit { for task in run.tasks.indices { run.tasks[task].limit = limit } }
+        run.tasks = places.map { place in
+            var task = tasks[place]
+            task.limit = limits[place] ?? task.limit
+            return task
+        }
         (run.seed, run.output, run.compare) = (seed, output, Compare())
         // What suits the ranks that happen to train a run would decide its result.
         if run.batch.shards == .auto { run.batch.shards = .count(8) }
@@ -175,6 +181,8 @@ extension RunConfiguration {
     fileprivate func work(_ tasks: [(dataset: TaskDataset, byteCount: Double)]) -> Double {
         guard case .epochs(let epochs) = length else { return 0 }
         let counts = zip(self.tasks, tasks).map { min($0.limit ?? .max, $1.dataset.train.usableRows.count) }
+        // Two dropouts of every example; the phase that follows is as long as its own epochs.
+        let passes = epochs * (regularization.rDrop > 0 ? 2 : 1) + finishing.epochs
         let steps = length.steps(examplesPerEpoch: counts.reduce(0, +), batchSize: batch.size)
         let evaluations = 1 + (evaluation.every > 0 ? steps / evaluation.every : 0)
         return zip(counts, tasks).reduce(0) { sum, task in
@@ -182,7 +190,7 @@ extension RunConfiguration {
             // Two special tokens, and words of four letters or so.
             let length = min(Double(batch.maxLength), 2 + byteCount / 4)
             let scored = (dataset.dev?.usableRows.count ?? 0) * evaluations + (dataset.test?.usableRows.count ?? 0)
-            return sum + length * (epochs * Double(count) + Double(scored) / 3)
+            return sum + length * (passes * Double(count) + Double(scored) / 3)
         }
     }
 }

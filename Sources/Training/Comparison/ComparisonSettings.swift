@@ -44,13 +44,13 @@ public struct ComparisonSettings: Sendable {
         try values(text, "--seeds", "whole numbers from 0 on, such as 1,2,3") { UInt64($0) }
     }
 
-    /// A list such as `50,100,all`.
+    /// A list such as `50,10%,all`.
     ///
     /// - Throws: `UsageError`.
     public static func fractions(argument text: String) throws -> [RunConfiguration.Fraction] {
-        try values(text, "--fractions", "numbers of examples from 1 on, or all, such as 50,100,all") { part in
-            part == "all" ? .all : Int(part).flatMap { $0 >= 1 ? .count($0) : nil }
-        }
+        try values(
+            text, "--fractions", "numbers of examples from 1 on, shares such as 10%, or all, such as 50,100,all",
+            RunConfiguration.Fraction.init)
     }
 
     /// `NAME: key=value key=value`. A piece without `=` belongs to the value before it.

@@ -1,3 +1,5 @@
+import Metrics
+
 extension RunConfiguration {
     /// What `compare` trains; no other command looks at it.
     public struct Compare: Sendable, Equatable, ConfigurationSection {
@@ -15,7 +17,9 @@ extension RunConfiguration {
                 help: "every way to train is tried with each, instead of seed"),
             .value(
                 "fractions", \.fractions, ConfigurationCheck(text: ", no two the same") { isSet($0) }, resume: .free,
-                help: "training sizes: examples of each task instead of its limit; all: as configured"),
+                help:
+                    "training sizes: examples of each task instead of its limit, all as configured, or such a share as 10%"
+            ),
             .list("variants", \.variants, help: "ways to train beside single and joint"),
             .value(
                 "confidence", \.confidence, .within(0.5...0.999), resume: .free,
@@ -32,6 +36,22 @@ extension RunConfiguration {
         case all
         /// So many examples of each task.
         case count(Int)
+        /// So many of a hundred examples of each task, above 0 and below 100.
+        case percent(Double)
+
+        static let expected = "all, an integer of at least 1, or a share such as 10%"
+
+        init?(_ text: String) {
+            if text == "all" {
+                self = .all
+            } else if text.hasSuffix("%"), let percent = Double(text.dropLast()), percent > 0, percent < 100 {
+                self = .percent(percent)
+            } else if let count = Int(text), count >= 1 {
+                self = .count(count)
+            } else {
+                return nil
+            }
+        }
     }
 
     /// A way to train: the configuration with some keys overridden.
@@ -73,17 +93,13 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration.Fraction: ConfigurationValue {
-    static var expected: String { "all or an integer of at least 1" }
-
-    static func read(_ node: SettingNode, _ paths: PathResolver) -> Self? {
-        if node.scalarText == "all" { return .all }
-        return Int.read(node, paths).flatMap { $0 >= 1 ? .count($0) : nil }
-    }
+    static func read(_ node: SettingNode, _ paths: PathResolver) -> Self? { node.scalarText.flatMap(Self.init) }
 
     var node: SettingNode? {
         switch self {
         case .all: .plain("all")
         case .count(let count): count.node
+        case .percent(let percent): .plain(Comparison.Fraction(percent: percent).name)
         }
     }
 }

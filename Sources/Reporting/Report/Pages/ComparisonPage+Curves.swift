@@ -52,7 +52,7 @@ extension ComparisonPage {
 
     /// How many examples of a task a fraction trains on; for the mean, how many on average.
     private func trainingSize(_ fraction: Comparison.Fraction, task: Int?) -> Double {
-        let sizes = comparison.tasks.map { Double(min(fraction.limit ?? .max, $0.trainCount)) }
+        let sizes = comparison.tasks.map { Double(fraction.size(of: $0.trainCount)) }
         if let task { return sizes[task] }
         return sizes.isEmpty ? 0 : sizes.reduce(0, +) / Double(sizes.count)
     }

@@ -103,8 +103,7 @@ extension ComparisonPage {
     var mainSummaries: [Comparison.Summary] { comparison.summaries.filter { $0.fraction == mainFraction } }
 
     func fractionTitle(_ name: String) -> String {
-        let limit = comparison.fractions.first { $0.name == name }?.limit
-        return limit.map { "\(grouped($0)) training examples a task" } ?? "all training examples"
+        comparison.fractions.first { $0.name == name }.map(trainingSizeTitle) ?? "no training examples"
     }
 
     /// The same colour for a variant in all charts.
@@ -181,6 +180,12 @@ extension ComparisonPage {
                         scoreRow(task.name, summaries.map { index < $0.tasks.count ? $0.tasks[index] : nil }, summaries)
                     }
                     scoreRow("mean", summaries.map(\.mean), summaries, isMean: true)
+                    meanRow("mean macro F1", summaries) { row in
+                        row.macroF1.map { score($0, row.macroF1Deviation) }
+                    }
+                    meanRow("gain over joint", summaries) { row in
+                        row.gainOverJoint.map { "\(points($0.estimate)) (\(points($0.lower)) to \(points($0.upper)))" }
+                    }
                 }
             }
         }
@@ -193,14 +198,32 @@ extension ComparisonPage {
             tag("th", ["scope": "row"]) { tag("bdi") { name } }
             for (row, summary) in zip(rows, summaries) {
                 tag("td", ["class": "number"]) {
-                    let deviation = row?.standardDeviation.map { " ± \(fixed(100 * $0, 1))" } ?? ""
-                    row.map { fixed(100 * $0.accuracy, 1) + deviation } ?? "–"
+                    row.map { score($0.accuracy, $0.standardDeviation) } ?? "–"
                 }
                 if summary.mean.gain != nil {
                     tag("td", ["class": "number"]) { row?.gain.map { points($0.estimate) } ?? "–" }
                 }
             }
         }
+    }
+
+    /// What is known of the means only; nothing where it is known of none.
+    @MarkupBuilder private func meanRow(
+        _ name: String, _ summaries: [Comparison.Summary], _ value: (Comparison.SummaryRow) -> String?
+    ) -> Markup {
+        let values = summaries.map { value($0.mean) }
+        if values.contains(where: { $0 != nil }) {
+            tag("tr") {
+                tag("th", ["scope": "row"]) { name }
+                for (value, summary) in zip(values, summaries) {
+                    tag("td", ["class": "number", "colspan": summary.mean.gain == nil ? nil : "2"]) { value ?? "–" }
+                }
+            }
+        }
+    }
+
+    private func score(_ value: Double, _ deviation: Double?) -> String {
+        fixed(100 * value, 1) + (deviation.map { " ± \(fixed(100 * $0, 1))" } ?? "")
     }
 
     func sentenceCase(_ words: String) -> String { words.prefix(1).uppercased() + words.dropFirst() }
