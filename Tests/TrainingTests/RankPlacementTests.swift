@@ -47,6 +47,7 @@ import Training
         #expect(placement.machines.map(\.name) == ["node0", "node1"])
         #expect(placement.machines.map(\.ranks) == [1, 2])
         #expect(placement.machines.map(\.coresPerRank) == [8, 2])
+        #expect(RankPlacement(Self.ranks([[5], [1, 3], [3]])).machines[0].processors == [1, 3, 5])
         #expect(threads(placement) == 2)
         #expect(placement.description == "2 machines (12 cores, 128 GB)")
     }

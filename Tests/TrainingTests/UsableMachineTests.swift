@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Training
 
@@ -110,5 +111,42 @@ import Training
             "/proc/self/cgroup": "0::/../../other\n", "/sys/fs/cgroup/memory.max": "123456\n",
         ])
         #expect(limits.memory == 123_456)
+    }
+}
+
+/// What a thread may run on.
+struct ThreadProcessorsTests {
+    /// As the kernel tells it of the thread that asks.
+    private static func allowed() -> [Int] {
+        let text = (try? String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") } ?? ""
+        return UsableMachine.numbers(inList: String(line.drop { $0 != ":" }.dropFirst()))
+    }
+
+    /// Calls the body on a thread of its own, and returns what that thread was then allowed.
+    private static func onAThread(_ body: @escaping @Sendable () -> Void) async -> [Int] {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                body()
+                continuation.resume(returning: allowed())
+            }
+        }
+    }
+
+    @Test func onlyTheThreadIsMoved() async throws {
+        let all = Self.allowed()
+        let last = try #require(all.last)
+        #expect(await Self.onAThread { letThisThreadRun(on: [last]) } == [last])
+        #expect(Self.allowed() == all)
+        // A wider choice than that of the thread that made it, and back again.
+        let back = await Self.onAThread {
+            letThisThreadRun(on: [last])
+            letThisThreadRun(on: all)
+        }
+        #expect(back == all)
+    }
+
+    @Test(arguments: [[], [9_999]]) func whatCannotBeChangesNothing(processors: [Int]) async {
+        #expect(await Self.onAThread { letThisThreadRun(on: processors) } == Self.allowed())
     }
 }

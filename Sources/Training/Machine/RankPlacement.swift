@@ -7,6 +7,8 @@ public struct RankPlacement: Sendable, Equatable {
     public struct Machine: Sendable, Equatable {
         public var name: String
         public var ranks: Int
+        /// One logical processor of each physical core that any of its ranks may run on, ascending.
+        public var processors: [Int]
         /// Physical cores that its ranks together may use, no more than the control group's time allows.
         public var cores: Int
         /// Cores that each rank may use: what it is bound to, or its share of those that ranks have in common.
@@ -41,10 +43,11 @@ public struct RankPlacement: Sendable, Equatable {
     package init(_ reports: [Report]) {
         machines = Dictionary(grouping: reports, by: \.machine).sorted { $0.key < $1.key }.map { _, ranks in
             let quota = ranks.compactMap(\.usable.processorQuota).min().map { max(1, Int($0)) } ?? .max
-            let cores = min(Set(ranks.flatMap(\.usable.cores)).count, quota)
+            let processors = Set(ranks.flatMap(\.usable.cores)).sorted()
+            let cores = min(processors.count, quota)
             let narrowest = ranks.map(\.usable.cores.count).min() ?? 1
             return Machine(
-                name: ranks[0].usable.name, ranks: ranks.count, cores: cores,
+                name: ranks[0].usable.name, ranks: ranks.count, processors: processors, cores: cores,
                 coresPerRank: max(1, min(narrowest, cores / ranks.count)),
                 memory: ranks.map(\.usable.memory).min() ?? 0,
                 availableMemory: ranks.map(\.usable.availableMemory).min() ?? 0)

@@ -75,3 +75,16 @@ public struct UsableMachine: Codable, Sendable, Equatable {
         text?.split(separator: " ").first.flatMap { Int($0) }.map { $0 * 1024 }
     }
 }
+
+/// Lets the calling thread run on these logical processors, whatever the process is bound to; those that its control group
+/// keeps from it do not count, and where none is left nothing changes (`sched_setaffinity(2)`).
+package func letThisThreadRun(on processors: [Int]) {
+    // A GNU extension, which Swift's module of the C library leaves out.
+    typealias SetAffinity = @convention(c) (pid_t, Int, UnsafeRawPointer?) -> Int32
+    guard let symbol = dlsym(nil, "sched_setaffinity") else { return }
+    let setAffinity = unsafeBitCast(symbol, to: SetAffinity.self)
+    let width = UInt.bitWidth
+    var mask = [UInt](repeating: 0, count: (processors.max() ?? 0) / width + 1)
+    for processor in processors where processor >= 0 { mask[processor / width] |= 1 << UInt(processor % width) }
+    mask.withUnsafeBytes { _ = setAffinity(0, $0.count, $0.baseAddress) }
+}

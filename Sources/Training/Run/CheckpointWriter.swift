@@ -39,7 +39,8 @@ final class CheckpointWriter {
         guard run.isRoot else { return }
         let files = try CheckpointContents(run).smallFiles()
         let folder = RunFolder(path: run.configuration.output)
-        let save = Save(store, folder, run.state, files, snapshot, run.watch, links: links)
+        let processors = run.placement.machines[0].processors
+        let save = Save(store, folder, run.state, files, snapshot, run.watch, processors: processors, links: links)
         run.watch.beforeEnding { save.wait(atMost: 5) }
         pending = save
     }
@@ -104,12 +105,14 @@ private final class Save: Sendable {
     init(
         _ store: CheckpointStore, _ folder: RunFolder, _ state: TrainerState,
         _ files: [(name: String, contents: [UInt8])],
-        _ snapshot: Snapshot, _ watch: RankWatch, links: [String]
+        _ snapshot: Snapshot, _ watch: RankWatch, processors: [Int], links: [String]
     ) {
         self.state = state
         let outcome = outcome
         Thread.detachNewThread {
             let began = Date()
+            // Bound to rank 0's core alone, the thread would take all of its time from that rank, and the others wait for it.
+            letThisThreadRun(on: processors)
             outcome.set(
                 Result {
                     try folder.requirePresence()

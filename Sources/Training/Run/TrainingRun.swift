@@ -83,7 +83,7 @@ public final class TrainingRun {
     public let totalSteps: Int
     let options: RunOptions
     private let claim: FolderClaim?
-    private let placement: RankPlacement
+    let placement: RankPlacement
 
     /// Collective: every rank prepares the same run. What is wrong on any rank, or a stop, is thrown on all, before anything
     /// is trained.
