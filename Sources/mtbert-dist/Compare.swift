@@ -31,10 +31,7 @@ struct Compare: ParsableCommand {
             with --keep-models its checkpoints.
             """)
 
-    @Argument(
-        help: ArgumentHelp(
-            "YAML file with model, tasks and settings; without one, the demonstration.", valueName: "config"))
-    var configurationFile: String?
+    @OptionGroup var arguments: RunArguments
 
     @Option(help: ArgumentHelp("Every way to train is tried with each of these seeds.", valueName: "list"))
     var seeds: String?
@@ -63,25 +60,6 @@ struct Compare: ParsableCommand {
     @Flag(help: "Keep every run's checkpoint; otherwise it goes when the run's scores are recorded.")
     var keepModels = false
 
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: ArgumentHelp("Overrides a key for all ways to train, as for train.", valueName: "key.path=value"))
-    var overrides: [String] = []
-
-    @Option(help: ArgumentHelp("The folder of the comparison; the same as --set output=….", valueName: "dir"))
-    var output: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Stop behind checkpoints when this time is up; the same as --set time_limit=….", valueName: "hh:mm:ss"))
-    var timeLimit: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Shares of a run's shards that a rank computes at once; auto: as many as cores and memory allow.",
-            valueName: "auto|number"))
-    var threads = "auto"
-
     @Flag(help: "Print comparison.json instead of tables.")
     var json = false
 
@@ -94,7 +72,7 @@ struct Compare: ParsableCommand {
             }
             if let limit = configuration.timeLimit { StopRequest.limit(limit) }
             var options = RunOptions()
-            options.threads = try communicator.agreeing { try ThreadCount(argument: threads) }
+            options.threads = try communicator.agreeing { try ThreadCount(argument: arguments.threads) }
             let display = ComparisonDisplay()
             let watch = try RankWatch(communicator, seconds: configuration.watchdog)
             return try watch.guarding {
@@ -132,9 +110,7 @@ struct Compare: ParsableCommand {
 
     private func resolvedSettings() throws -> ComparisonSettings {
         var settings = ComparisonSettings()
-        settings.configurationFile = configurationFile
-        settings.overrides =
-            overrides + (output.map { ["output=\($0)"] } ?? []) + (timeLimit.map { ["time_limit=\($0)"] } ?? [])
+        (settings.configurationFile, settings.overrides) = (arguments.configurationFile, arguments.allOverrides)
         settings.seeds = try seeds.map { try ComparisonSettings.seeds(argument: $0) }
         settings.fractions = try fractions.map { try ComparisonSettings.fractions(argument: $0) }
         let own =

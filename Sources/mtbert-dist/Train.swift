@@ -26,38 +26,13 @@ struct Train: ParsableCommand {
             mpirun send SIGUSR1: SIGTERM to mpirun leaves the ranks about a second.
             """)
 
-    @Argument(
-        help: ArgumentHelp(
-            "YAML file with model, tasks and settings; without one, the demonstration.", valueName: "config"))
-    var configurationFile: String?
-
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: ArgumentHelp(
-            "Overrides a key: --set epochs=1 --set tasks.books.limit=100 --set 'tasks.*.limit=100'.",
-            valueName: "key.path=value"))
-    var overrides: [String] = []
-
-    @Option(help: ArgumentHelp("The run folder; the same as --set output=….", valueName: "dir"))
-    var output: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Stop after a checkpoint when this time is up; the same as --set time_limit=….", valueName: "hh:mm:ss"))
-    var timeLimit: String?
+    @OptionGroup var arguments: RunArguments
 
     @Option(
         help: ArgumentHelp(
             "auto: from the newest checkpoint that verifies; never; or a checkpoint folder.",
             valueName: "auto|never|path"))
     var resume = "auto"
-
-    @Option(
-        help: ArgumentHelp(
-            "Shares of its shards that a rank computes at once, each on a thread of its own; auto: as many as cores and "
-                + "memory allow. The result is the same.",
-            valueName: "auto|number"))
-    var threads = "auto"
 
     @Option(
         help: ArgumentHelp(
@@ -78,7 +53,7 @@ struct Train: ParsableCommand {
             if let limit = configuration.timeLimit { StopRequest.limit(limit) }
             var options = RunOptions()
             options.resume = ResumePolicy(resume)
-            options.threads = try communicator.agreeing { try ThreadCount(argument: threads) }
+            options.threads = try communicator.agreeing { try ThreadCount(argument: arguments.threads) }
             options.exchange = try communicator.agreeing { try ExchangeKind(argument: exchange) }
             let display = ProgressDisplay()
             let watch = try RankWatch(communicator, seconds: configuration.watchdog)
@@ -94,12 +69,10 @@ struct Train: ParsableCommand {
     }
 
     private func resolvedConfiguration() throws -> RunConfiguration {
-        let all =
-            overrides + (output.map { ["output=\($0)"] } ?? []) + (timeLimit.map { ["time_limit=\($0)"] } ?? [])
-        if let configurationFile {
-            return try RunConfiguration(contentsOf: configurationFile, overrides: all, checkingFiles: true)
+        guard let file = arguments.configurationFile else {
+            return try RunConfiguration(demonstrationWith: arguments.allOverrides)
         }
-        return try RunConfiguration(demonstrationWith: all)
+        return try RunConfiguration(contentsOf: file, overrides: arguments.allOverrides, checkingFiles: true)
     }
 }
 
