@@ -42,10 +42,16 @@ struct Evaluate: ParsableCommand {
     func run() throws {
         try withRanks { communicator in
             let count = try communicator.agreeing { try ThreadCount(argument: threads) }
-            let evaluation = try CheckpointEvaluation(
-                checkpoint: checkpoint, configurationFile: config, overrides: overrides, split: split, threads: count,
-                communicator: communicator)
-            let event = try evaluation.run()
+            let configuration = try communicator.agreeing {
+                try CheckpointEvaluation.configuration(of: checkpoint, file: config, overrides: overrides)
+            }
+            let watch = try RankWatch(communicator, seconds: configuration.watchdog)
+            let event = try watch.guarding {
+                try CheckpointEvaluation(
+                    checkpoint: checkpoint, configuration, split: split, threads: count, watch: watch
+                )
+                .run()
+            }
             if communicator.rank == 0 {
                 if json, let line = RunEvent.evaluation(event).jsonLine {
                     print(line)

@@ -83,6 +83,19 @@ extension EndToEnd {
             try await expectSameResult(project)
         }
 
+        /// Scoring a checkpoint by itself is watched too.
+        @Test(arguments: ["loading", "evaluation"], ["kill", "stop", "spin", "throw"])
+        func evaluateEnds(phase: String, kind: String) async throws {
+            let project = try Project()
+            #expect(try await Program.run(project.training(into: "run"), ranks: 2).code == 0)
+            let command = ["evaluate", project.path("run/checkpoints/step-00000009"), "--set", "watchdog=2"]
+            let outcome = try await Program.run(
+                command, ranks: 2, fault: "rank=1,phase=\(phase),kind=\(kind)", limit: 30)
+            #expect(outcome.code == (kind == "kill" ? 128 + SIGKILL : 70), "\(outcome)")
+            try #require(outcome.errorLines.count == 1, "\(outcome)")
+            #expect(outcome.errorLines[0].contains("rank 1 on "), "\(outcome)")
+        }
+
         /// A stop that reaches only one of the ranks, in any phase.
         @Test(arguments: [
             Case(phase: "loading", kind: "term", rank: 1), Case(phase: "step", kind: "term", rank: 1),

@@ -25,9 +25,7 @@ public struct SavedModel: Sendable {
     ///
     /// - Throws: `ModelError`, `TensorFileError`, `TokenizerError` or `DamagedCheckpointError`.
     public init(checkpoint path: String) throws {
-        guard FileManager.default.fileExists(atPath: path + "/config.json") else {
-            throw ModelError("\(path): this is no checkpoint: it has no config.json")
-        }
+        try Self.requirePresence(path)
         if FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.sumsName)") { _ = try verifyCheckpoint(path) }
         let heads = try Self.heads(of: path)
         let source = try EncoderSource(folder: path)
@@ -73,6 +71,13 @@ public struct SavedModel: Sendable {
             case maxLength = "multi_task_max_length"
             case poolingName = "multi_task_pooling"
             case truncationName = "multi_task_truncation"
+        }
+    }
+
+    /// - Throws: `ModelError` where the folder holds no model at all.
+    static func requirePresence(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path + "/config.json") else {
+            throw ModelError("\(path): this is no checkpoint: it has no config.json")
         }
     }
 

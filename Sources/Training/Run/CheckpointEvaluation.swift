@@ -15,56 +15,74 @@ public struct CheckpointEvaluation {
     private let step: Int
     private let split: RunConfiguration.Evaluation.Split
     private let threads: Int
-    private let communicator: any Communicator
+    private let watch: RankWatch
+
+    /// The configuration that names the files.
+    ///
+    /// - Parameter file: nil for the `run.yaml` of the run that the checkpoint belongs to.
+    public static func configuration(of checkpoint: String, file: String?, overrides: [String]) throws
+        -> RunConfiguration
+    {
+        try SavedModel.requirePresence(checkpoint)
+        let file = try file ?? runFile(of: try? Checkpoint(folder: checkpoint), checkpoint)
+        return try RunConfiguration(contentsOf: file, overrides: overrides)
+    }
 
     /// Collective.
     ///
     /// - Parameters:
-    ///   - configurationFile: names the tasks' files; nil for the `run.yaml` of the run that the checkpoint belongs to.
+    ///   - configuration: names the tasks' files.
     ///   - split: `dev` or `test`.
+    ///   - watch: of all ranks.
     /// - Throws: `AgreedFailure` on every rank where anything is wrong on one.
     public init(
-        checkpoint: String, configurationFile: String?, overrides: [String], split: String,
-        threads: ThreadCount, communicator: any Communicator
+        checkpoint: String, _ configuration: RunConfiguration, split: String, threads: ThreadCount, watch: RankWatch
     ) throws {
-        self.communicator = communicator
+        (self.watch, self.configuration) = (watch, configuration)
+        let communicator = watch.communicator
+        try watch.enter(.loading, step: 0)
         let placement = try RankPlacement(communicator)
         self.threads =
             switch threads {
             case .auto: placement.machines.map(\.coresPerRank).min() ?? 1
             case .count(let count): max(1, count)
             }
-        (saved, configuration, precision, evaluator, step, self.split) = try communicator.agreeing {
+        (saved, precision, evaluator, step, self.split) = try communicator.agreeing {
             guard let split = RunConfiguration.Evaluation.Split(rawValue: split) else {
                 throw UsageError("--split is \(split); it must be dev or test")
             }
             let saved = try SavedModel(checkpoint: checkpoint)
-            let folder = try? Checkpoint(folder: checkpoint)
-            let file = try configurationFile ?? Self.runFile(of: folder, checkpoint)
-            let configuration = try RunConfiguration(contentsOf: file, overrides: overrides)
             let files = try saved.model.tasks.map { task in
                 try Self.file(of: task, split, configuration)
             }
             guard files.contains(where: { $0 != nil }) else {
-                throw UsageError("\(file) names no \(split.rawValue) file for any task of \(checkpoint)")
+                throw UsageError(
+                    "no \(split.rawValue) file is named for any task of \(checkpoint); name one, as by "
+                        + "--set tasks.\(saved.model.tasks[0].name).\(split.rawValue)=FILE")
             }
             let evaluator = Evaluator(
                 files: files, tasks: saved.model.tasks, tokenizer: saved.tokenizer,
                 maxLength: configuration.batch.maxLength)
             let precision = try ProductPrecision(configuration.precision)
-            return (saved, configuration, precision, evaluator, folder?.step ?? 0, split)
+            let step = (try? Checkpoint(folder: checkpoint))?.step ?? 0
+            return (saved, precision, evaluator, step, split)
         }
     }
 
     /// Collective. - Returns: the scores, on every rank.
     public func run() throws -> RunEvent.Evaluation {
         let began = Date()
+        try watch.enter(.evaluation, step: step)
         let weights = EncoderWeights(saved.model, parameters: saved.parameters.view, precision)
         weights.update(threads: threads)
         let passes = (0..<threads).map { _ in
             ModelPass(saved.model, parameters: saved.parameters.view, weights: weights)
         }
-        let scores = try evaluator.scores(passes, communicator) { true }?.all ?? []
+        let scores =
+            try evaluator.scores(passes, watch.communicator) { [watch] in
+                _ = watch.goesOn()
+                return true
+            }?.all ?? []
         let criterion = configuration.evaluation.best
         return RunEvent.Evaluation(
             step: step, split: split.rawValue, tasks: scores, criterion: criterion.description,
