@@ -8,16 +8,26 @@ import LinearAlgebra
 /// are held transposed, keys in rows and queries in lanes, so that sums over keys are sums of vectors. Nothing but the
 /// sequence itself and its place in the shard takes part in its bits.
 public struct Attention: Sendable {
+    /// Whose context is computed.
+    public enum Queries: Sendable {
+        /// Every token's: queries, contexts and their gradients have a row for each token.
+        case all
+        /// The first token's of each sequence: they have a row for each sequence. It gets the bits that it has among all.
+        case first
+    }
+
     let headCount: Int
     let headSize: Int
+    let queries: Queries
     let dropout: DropoutSite
 
     /// - Parameters:
     ///   - headCount: attention heads; each takes `headSize` of the hidden columns.
     ///   - dropout: of the attention probabilities.
-    public init(headCount: Int, headSize: Int, dropout: DropoutSite) {
+    public init(headCount: Int, headSize: Int, queries: Queries = .all, dropout: DropoutSite) {
         self.headCount = headCount
         self.headSize = headSize
+        self.queries = queries
         self.dropout = dropout
     }
 
@@ -30,22 +40,22 @@ public struct Attention: Sendable {
     /// `context = dropout(softmax(query · keyᵀ / √headSize)) · value` for every sequence and attention head.
     ///
     /// - Parameters:
-    ///   - projections: [tokens of the shard, 3 · hiddenSize]: query, key and value side by side.
-    ///   - bias: [3 · hiddenSize], to be added to each row of the projections.
+    ///   - projections: of the shard's tokens.
+    ///   - bias: [3 · hiddenSize], to be added to each row of query, key and value.
     ///   - sequenceOffsets: the shard's boundaries; the first names the row that `projections` begins with.
     ///   - statistics: `statisticsCount` elements; overwritten by what the backward pass needs of the softmax.
-    ///   - context: [tokens of the shard, hiddenSize]; overwritten.
+    ///   - context: [queries, hiddenSize]; overwritten.
     ///   - scratch: memory for some attention heads of one sequence.
     public func forward(
-        _ projections: MatrixView, bias: VectorView, sequenceOffsets: ArraySlice<Int>, statistics: VectorView,
-        into context: MatrixView, scratch: GrowingBuffer
+        _ projections: AttentionProjections, bias: VectorView, sequenceOffsets: ArraySlice<Int>,
+        statistics: VectorView, into context: MatrixView, scratch: GrowingBuffer
     ) {
         requireSizes(projections, bias, context)
-        forEachSequence(sequenceOffsets, statistics) { rows, statistics in
+        forEachSequence(sequenceOffsets, statistics) { rows, queries, statistics in
             let group = AttentionGroup(length: rows.count, headSize, of: headCount)
             let tiles = AttentionForwardTiles(group, scratch)
             for heads in group.ranges(of: headCount) {
-                let (query, key, value) = parts(of: projections.rows(rows), bias, heads)
+                let (query, key, value) = parts(of: projections, queries, rows, bias, heads)
                 group.pack(query.rows, query.vector, times: group.scale, into: tiles.query)
                 group.pack(key.rows, key.vector, into: tiles.key)
                 group.pack(value.rows, value.vector, into: tiles.value)
@@ -53,7 +63,7 @@ public struct Attention: Sendable {
                     forward(
                         head, rows, group.rows(head - heads.lowerBound), tiles,
                         statistics.rows(2 * head..<2 * head + 2),
-                        into: context.rows(rows).columns(columns(head..<head + 1)))
+                        into: context.rows(queries).columns(columns(head..<head + 1)))
                 }
             }
         }
@@ -69,10 +79,14 @@ public struct Attention: Sendable {
         into context: MatrixView
     ) {
         let (key, value, length) = (tiles.key.rows(own), tiles.value.rows(own), rows.count)
-        transpose(tiles.query.rows(own), times: AttentionGroup.logarithm, into: tiles.queryTransposed)
+        let count = context.rows
+        let pieces = 0..<wholePieces(count)
+        transpose(
+            tiles.query.rows(own).rows(pieces), times: AttentionGroup.logarithm,
+            into: tiles.queryTransposed.columns(pieces))
         var first = 0
-        while first < length {
-            let panel = first..<min(first + attentionPanel, own.count)
+        while first < count {
+            let panel = first..<min(first + attentionPanel, pieces.count)
             let scores = tiles.scores.columns(0..<panel.count)
             multiplyTiles(
                 key.rows(0..<scores.rows).columns(0..<headSize), .asIs,
@@ -80,7 +94,7 @@ public struct Attention: Sendable {
             softmaxColumns(
                 scores, keyCount: length, statistics: statistics.columns(panel), dropout, slice: head,
                 firstRow: rows.lowerBound, firstColumn: first)
-            let queries = panel.clamped(to: 0..<length)
+            let queries = panel.clamped(to: 0..<count)
             let result = tiles.context.rows(0..<wholeQuads(queries.count))
             multiplyTiles(
                 scores.rows(0..<length).columns(0..<result.rows), .transposed, value.rows(0..<length), into: result)
@@ -94,35 +108,37 @@ public struct Attention: Sendable {
     /// The backward pass of `forward`.
     ///
     /// - Parameters:
-    ///   - dContext: [tokens of the shard, hiddenSize].
+    ///   - dContext: [queries, hiddenSize].
     ///   - context, projections, bias, statistics: as in and behind the forward pass.
-    ///   - dProjections: [tokens of the shard, 3 · hiddenSize]; overwritten.
+    ///   - dProjections: like `projections`; overwritten.
     ///   - dBias: [3 · hiddenSize]; overwritten by the sum of the rows of `dProjections`.
     public func backward(
-        _ dContext: MatrixView, context: MatrixView, projections: MatrixView, bias: VectorView,
-        sequenceOffsets: ArraySlice<Int>, statistics: VectorView, into dProjections: MatrixView, dBias: VectorView,
-        scratch: GrowingBuffer
+        _ dContext: MatrixView, context: MatrixView, projections: AttentionProjections, bias: VectorView,
+        sequenceOffsets: ArraySlice<Int>, statistics: VectorView, into dProjections: AttentionProjections,
+        dBias: VectorView, scratch: GrowingBuffer
     ) {
         requireSizes(projections, bias, context)
         requireSizes(dProjections, dBias, dContext)
-        require(dContext.rows == context.rows, "the gradient of an attention of unlike sizes")
+        require(
+            dContext.rows == context.rows && dProjections.key.rows == projections.key.rows,
+            "the gradient of an attention of unlike sizes")
         dBias.fill(0)
-        forEachSequence(sequenceOffsets, statistics) { rows, statistics in
+        forEachSequence(sequenceOffsets, statistics) { rows, queries, statistics in
             let group = AttentionGroup(length: rows.count, headSize, of: headCount)
             let tiles = AttentionBackwardTiles(group, scratch)
             for heads in group.ranges(of: headCount) {
-                let (query, key, value) = parts(of: projections.rows(rows), bias, heads)
-                let gradient = dContext.rows(rows).columns(columns(heads))
+                let (query, key, value) = parts(of: projections, queries, rows, bias, heads)
+                let gradient = dContext.rows(queries).columns(columns(heads))
                 group.pack(query.rows, query.vector, times: group.scale, into: tiles.query)
                 group.pack(key.rows, key.vector, into: tiles.key)
                 group.pack(value.rows, value.vector, into: tiles.value)
                 group.pack(gradient, times: dropout.scale, into: tiles.dContext)
-                group.rowProducts(gradient, context.rows(rows).columns(columns(heads)), into: tiles.products)
+                group.rowProducts(gradient, context.rows(queries).columns(columns(heads)), into: tiles.products)
                 for head in heads {
                     backward(
                         head, rows, tiles.head(head - heads.lowerBound, group), tiles,
                         statistics.rows(2 * head..<2 * head + 2),
-                        into: parts(of: dProjections.rows(rows), dBias, head..<head + 1))
+                        into: parts(of: dProjections, queries, rows, dBias, head..<head + 1))
                 }
             }
         }
@@ -134,29 +150,34 @@ public struct Attention: Sendable {
         _ statistics: MatrixView, into gradient: (query: BiasedRows, key: BiasedRows, value: BiasedRows)
     ) {
         let length = rows.count
-        transpose(own.query, times: AttentionGroup.logarithm, into: tiles.queryTransposed)
-        transpose(own.dContext, times: 1, into: tiles.dContextTransposed)
+        let queries = 0..<gradient.query.rows.rows
+        let pieces = 0..<wholePieces(queries.count)
+        transpose(
+            own.query.rows(pieces), times: AttentionGroup.logarithm, into: tiles.queryTransposed.columns(pieces))
+        transpose(own.dContext.rows(pieces), times: 1, into: tiles.dContextTransposed.columns(pieces))
+        let dQuery = tiles.dQuery.rows(0..<wholeQuads(queries.count))
         var first = 0
         while first < length {
             let block = first..<min(first + AttentionBackwardTiles.blockSize, length)
             let quads = 0..<wholeQuads(block.count)
             scoresBackward(
-                head, first..<first + quads.count, own, tiles, statistics, firstRow: rows.lowerBound + first)
+                head, first..<first + quads.count, own, tiles, statistics.columns(pieces),
+                firstRow: rows.lowerBound + first)
             let (kept, dScores) = (tiles.kept.rows(quads), tiles.dScores.rows(quads))
             let result = tiles.result.rows(quads)
-            multiplyTiles(kept.columns(0..<length), .asIs, own.dContext.rows(0..<length), into: result)
+            multiplyTiles(kept.columns(queries), .asIs, own.dContext.rows(queries), into: result)
             copyBack(result, into: gradient.value, block)
-            multiplyTiles(dScores.columns(0..<length), .asIs, own.query.rows(0..<length), into: result)
+            multiplyTiles(dScores.columns(queries), .asIs, own.query.rows(queries), into: result)
             copyBack(result, into: gradient.key, block)
             multiplyTiles(
-                dScores.rows(0..<block.count).columns(0..<tiles.dQuery.rows), .transposed, own.key.rows(block),
-                into: tiles.dQuery, adds: first > 0)
+                dScores.rows(0..<block.count).columns(0..<dQuery.rows), .transposed, own.key.rows(block),
+                into: dQuery, adds: first > 0)
             first += AttentionBackwardTiles.blockSize
         }
-        copyBack(tiles.dQuery, times: 1 / Float(headSize).squareRoot(), into: gradient.query, 0..<length)
+        copyBack(dQuery, times: 1 / Float(headSize).squareRoot(), into: gradient.query, queries)
     }
 
-    /// The probabilities behind the dropout and the gradient of the scores for some keys and all queries.
+    /// The probabilities behind the dropout and the gradient of the scores for some keys and the queries of the statistics.
     private func scoresBackward(
         _ head: Int, _ keys: Range<Int>, _ own: AttentionBackwardTiles.Head, _ tiles: AttentionBackwardTiles,
         _ statistics: MatrixView, firstRow: Int
@@ -176,26 +197,29 @@ public struct Attention: Sendable {
         }
     }
 
-    private func requireSizes(_ projections: MatrixView, _ bias: VectorView, _ context: MatrixView) {
+    private func requireSizes(_ projections: AttentionProjections, _ bias: VectorView, _ context: MatrixView) {
+        let (query, key, value) = (projections.query, projections.key, projections.value)
         require(
-            projections.columns == 3 * headCount * headSize && bias.count == projections.columns
-                && context.columns == headCount * headSize && context.rows == projections.rows,
+            [query, key, value, context].allSatisfy { $0.columns == headCount * headSize }
+                && bias.count == 3 * headCount * headSize && key.rows == value.rows && query.rows == context.rows,
             "an attention of unlike sizes")
     }
 
-    /// Calls `body` with the rows of each sequence within the shard and two rows of statistics for each attention head: the
-    /// largest score of each query, and the inverse of the sum of its powers.
+    /// Calls `body` with the rows of each sequence within the shard, those of its queries, and two rows of statistics for each
+    /// attention head: the largest score of each query, and the inverse of the sum of its powers.
     @inline(__always)
     private func forEachSequence(
-        _ sequenceOffsets: ArraySlice<Int>, _ statistics: VectorView, _ body: (Range<Int>, MatrixView) -> Void
+        _ sequenceOffsets: ArraySlice<Int>, _ statistics: VectorView,
+        _ body: (_ rows: Range<Int>, _ queries: Range<Int>, MatrixView) -> Void
     ) {
         let first = sequenceOffsets.first ?? 0
         var position = 0
-        for (start, end) in zip(sequenceOffsets, sequenceOffsets.dropFirst()) where end > start {
+        for (index, (start, end)) in zip(sequenceOffsets, sequenceOffsets.dropFirst()).enumerated() where end > start {
             let width = wholePieces(end - start)
             let count = 2 * headCount * width
+            let rows = start - first..<end - first
             body(
-                start - first..<end - first,
+                rows, queries == .all ? rows : index..<index + 1,
                 statistics.slice(position..<position + count).matrix(rows: 2 * headCount, columns: width))
             position += count
         }
@@ -208,13 +232,48 @@ public struct Attention: Sendable {
 
     /// The query, key and value columns of some attention heads, with their biases or the gradients of these.
     private func parts(
-        of projections: MatrixView, _ bias: VectorView, _ heads: Range<Int>
+        of projections: AttentionProjections, _ queries: Range<Int>, _ rows: Range<Int>, _ bias: VectorView,
+        _ heads: Range<Int>
     ) -> (query: BiasedRows, key: BiasedRows, value: BiasedRows) {
         let (own, hiddenSize) = (columns(heads), headCount * headSize)
-        func part(_ third: Int) -> BiasedRows {
-            let columns = own.lowerBound + third * hiddenSize..<own.upperBound + third * hiddenSize
-            return (projections.columns(columns), bias.slice(columns))
+        func part(_ matrix: MatrixView, _ rows: Range<Int>, _ third: Int) -> BiasedRows {
+            let vector = bias.slice(own.lowerBound + third * hiddenSize..<own.upperBound + third * hiddenSize)
+            return (matrix.rows(rows).columns(own), vector)
         }
-        return (part(0), part(1), part(2))
+        return (part(projections.query, queries, 0), part(projections.key, rows, 1), part(projections.value, rows, 2))
+    }
+}
+
+/// What attention is computed from, or the gradient of it.
+public struct AttentionProjections: Sendable {
+    /// [queries, hiddenSize].
+    let query: MatrixView
+    /// [tokens, hiddenSize].
+    let key, value: MatrixView
+
+    /// - Parameters:
+    ///   - query: [queries, hiddenSize].
+    ///   - keyValue: [tokens, 2 · hiddenSize], side by side.
+    public init(query: MatrixView, keyValue: MatrixView) {
+        let size = keyValue.columns / 2
+        (self.query, key, value) = (query, keyValue.columns(0..<size), keyValue.columns(size..<2 * size))
+    }
+
+    /// Of some of the tokens.
+    ///
+    /// - Parameters:
+    ///   - queries: the rows of `query`.
+    public func rows(_ tokens: Range<Int>, queries: Range<Int>) -> AttentionProjections {
+        AttentionProjections(query: query.rows(queries), key: key.rows(tokens), value: value.rows(tokens))
+    }
+
+    private init(query: MatrixView, key: MatrixView, value: MatrixView) {
+        (self.query, self.key, self.value) = (query, key, value)
+    }
+
+    /// - Parameter all: [tokens, 3 · hiddenSize]: query, key and value side by side.
+    public init(_ all: MatrixView) {
+        let size = all.columns / 3
+        self.init(query: all.columns(0..<size), keyValue: all.columns(size..<3 * size))
     }
 }

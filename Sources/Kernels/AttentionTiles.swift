@@ -43,16 +43,16 @@ struct AttentionGroup {
     /// `tiles = factor · (rows + bias)`, head by head.
     ///
     /// - Parameters:
-    ///   - rows: [length, heads · headSize].
+    ///   - rows: [at most length, heads · headSize].
     ///   - bias: [heads · headSize]; nil adds nothing.
     ///   - tiles: [heads · rows of a tile, columns of a tile].
     func pack(_ rows: MatrixView, _ bias: VectorView? = nil, times factor: Float = 1, into tiles: MatrixView) {
         let (lanes, tile) = (Lanes(repeating: factor), tile)
         let heads = rows.columns / headSize
         require(
-            rows.rows == length && heads * tile.rows <= tiles.rows && tiles.columns == tile.columns
+            rows.rows <= length && heads * tile.rows <= tiles.rows && tiles.columns == tile.columns
                 && (bias?.count ?? rows.columns) == rows.columns, "tiles of unlike sizes")
-        for row in 0..<length {
+        for row in 0..<rows.rows {
             for head in 0..<heads {
                 let from = rows.base + row &* rows.stride + head &* headSize
                 let to = tiles.base + (head &* tile.rows &+ row) &* tiles.stride
@@ -73,13 +73,13 @@ struct AttentionGroup {
     /// `products[head · rows of a tile + row] = Σ left · right` over the columns of the head.
     ///
     /// - Parameters:
-    ///   - left, right: [length, heads · headSize].
+    ///   - left, right: [at most length, heads · headSize].
     func rowProducts(_ left: MatrixView, _ right: MatrixView, into products: VectorView) {
         let (heads, tileRows) = (left.columns / headSize, tile.rows)
         require(
-            left.rows == length && right.rows == length && left.columns == right.columns
+            left.rows <= length && right.rows == left.rows && left.columns == right.columns
                 && heads * tileRows <= products.count, "products of rows of unlike sizes")
-        for row in 0..<length {
+        for row in 0..<left.rows {
             for head in 0..<heads {
                 let x = left.base + row &* left.stride + head &* headSize
                 let y = right.base + row &* right.stride + head &* headSize

@@ -23,24 +23,32 @@ struct EncoderLayer {
             work.profile.measure(.products) { products.forward(left, weight, into: result) }
         }
         work.profile.measure(.elementwise) { saved.input.finish(0..<batch.tokenCount) }
-        product(saved.input, weights.projections, .tokens, into: saved.projections)
+        if let queries = saved.queries {
+            batch.gatherFirstRows(saved.input.single, into: saved.selected.single)
+            saved.selected.finish(0..<batch.sequenceCount)
+            let (query, keyValue) = parts(ofProjections: weights.projections)
+            product(saved.selected, query, rows, into: queries)
+            product(saved.input, keyValue, .tokens, into: saved.projections)
+        } else {
+            product(saved.input, weights.projections, .tokens, into: saved.projections)
+        }
         work.profile.measure(.attention) {
             for shard in batch.shards {
+                let rows = rows(shard)
                 attention(shard).forward(
-                    saved.projections.rows(shard.tokens), bias: vectors.projectionBias,
+                    saved.attentionProjections.rows(shard.tokens, queries: rows), bias: vectors.projectionBias,
                     sequenceOffsets: batch.boundaries(shard), statistics: statistics(shard, batch, saved),
-                    into: saved.context.single.rows(shard.tokens), scratch: work.attention)
-                saved.context.finish(shard.tokens)
+                    into: saved.context.single.rows(rows), scratch: work.attention)
+                saved.context.finish(rows)
             }
         }
-        if rows == .firstTokens { saved.selectFirstRows(batch) }
-        product(saved.attentionOutput, weights.attention, rows, into: saved.attentionNormalized)
+        product(saved.context, weights.attention, rows, into: saved.attentionNormalized)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let rows = rows(shard)
                 addAndNormalize(
                     saved.attentionNormalized.rows(rows), bias: vectors.attentionBias,
-                    residual: saved.residual.rows(rows), dropout: dropout(shard, .attentionOutput),
+                    residual: saved.selected.single.rows(rows), dropout: dropout(shard, .attentionOutput),
                     norm(vectors.attentionNorm), inverseDeviation: saved.attentionInverseDeviation.slice(rows),
                     into: saved.attended.single.rows(rows))
                 saved.attended.finish(rows)
@@ -137,26 +145,40 @@ struct EncoderLayer {
                 work.attentionProduct.finish(rows)
             }
         }
-        weightGradient(work.attentionProduct, saved.attentionOutput, rows, into: gradients.attention)
-        inputGradient(work.attentionProduct, weights.attention, rows, into: work.attentionOutput)
-        if rows == .firstTokens {
-            batch.scatterFirstRows(work.attentionOutput, into: work.context)
-            batch.scatterFirstRows(dOutput, into: dInput)
-        }
+        weightGradient(work.attentionProduct, saved.context, rows, into: gradients.attention)
+        inputGradient(work.attentionProduct, weights.attention, rows, into: work.context)
         work.profile.measure(.attention) {
             for shard in batch.shards {
-                let rows = shard.tokens
+                let rows = rows(shard)
                 attention(shard).backward(
                     work.context.rows(rows), context: saved.context.single.rows(rows),
-                    projections: saved.projections.rows(rows), bias: vectors.projectionBias,
-                    sequenceOffsets: batch.boundaries(shard), statistics: statistics(shard, batch, saved),
-                    into: work.projections.single.rows(rows), dBias: shardVectors[shard.index].projectionBias,
-                    scratch: work.attention)
-                work.projections.finish(rows)
+                    projections: saved.attentionProjections.rows(shard.tokens, queries: rows),
+                    bias: vectors.projectionBias, sequenceOffsets: batch.boundaries(shard),
+                    statistics: statistics(shard, batch, saved),
+                    into: work.attentionProjections.rows(shard.tokens, queries: rows),
+                    dBias: shardVectors[shard.index].projectionBias, scratch: work.attention)
+                work.projections.finish(shard.tokens)
+                work.queries?.finish(rows)
             }
         }
-        weightGradient(work.projections, saved.input, .tokens, into: gradients.projections)
-        inputGradient(work.projections, weights.projections, .tokens, into: dInput, adds: true)
+        guard let queries = work.queries else {
+            weightGradient(work.projections, saved.input, .tokens, into: gradients.projections)
+            inputGradient(work.projections, weights.projections, .tokens, into: dInput, adds: true)
+            return
+        }
+        let (query, keyValue) = parts(ofProjections: weights.projections)
+        let hidden = configuration.hiddenSize
+        weightGradient(queries, saved.selected, rows, into: gradients.projections.rows(0..<hidden))
+        weightGradient(work.projections, saved.input, .tokens, into: gradients.projections.rows(hidden..<3 * hidden))
+        inputGradient(queries, query, rows, into: dOutput, adds: true)
+        batch.scatterFirstRows(dOutput, into: dInput)
+        inputGradient(work.projections, keyValue, .tokens, into: dInput, adds: true)
+    }
+
+    /// The weights of the queries, and those of keys and values.
+    private func parts(ofProjections all: ProductOperand) -> (query: ProductOperand, keyValue: ProductOperand) {
+        let hidden = configuration.hiddenSize
+        return (all.rows(0..<hidden), all.rows(hidden..<3 * hidden))
     }
 
     private func norm(_ tensors: ModelTensors.LayerNorm) -> LayerNormParameters {
@@ -173,7 +195,7 @@ struct EncoderLayer {
     private func attention(_ shard: PackedBatch.Shard) -> Attention {
         Attention(
             headCount: configuration.attentionHeadCount, headSize: configuration.attentionHeadSize,
-            dropout: dropout(shard, .attentionProbability))
+            queries: rows == .tokens ? .all : .first, dropout: dropout(shard, .attentionProbability))
     }
 
     /// The part of the saved statistics of attention that belongs to a shard's sequences.

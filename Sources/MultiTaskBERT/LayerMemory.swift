@@ -11,14 +11,17 @@ final class LayerActivations {
     private let halfBuffers = (0..<4).map { _ in GrowingBuffer() }
     /// The layer's input as its first product takes it [tokens, hiddenSize].
     private(set) var input = ProductOperand.empty
-    /// Query, key and value before their biases [tokens, 3 · hiddenSize].
+    /// The rows of the input that the queries and the residual sum take [rows, hiddenSize].
+    private(set) var selected = ProductOperand.empty
+    /// Query, key and value before their biases; side by side [tokens, 3 · hiddenSize], or key and value alone
+    /// [tokens, 2 · hiddenSize] where the queries have their own rows.
     private(set) var projections = MatrixView.empty
+    /// [rows, hiddenSize]; nil where all rows are wanted.
+    private(set) var queries: MatrixView?
     /// What attention's backward pass needs of the softmax of every sequence and attention head, one after the other.
     private(set) var attentionStatistics = VectorView.empty
+    /// [rows, hiddenSize].
     private(set) var context = ProductOperand.empty
-    /// The rows of the context and of the input that the rest of the layer takes [rows, hiddenSize].
-    private(set) var attentionOutput = ProductOperand.empty
-    private(set) var residual = MatrixView.empty
     private(set) var attentionNormalized = MatrixView.empty
     private(set) var attentionInverseDeviation = VectorView.empty
     /// The output of the attention block [rows, hiddenSize].
@@ -58,17 +61,18 @@ final class LayerActivations {
             let memory = vector(halfBuffers[index], VectorView.elements(ofBFloat16: rows * hidden))
             return memory.bfloat16Matrix(rows: rows, columns: hidden)
         }
-        projections = matrix(buffers[0], tokens, columns: 3 * hidden)
+        let isWhole = layerRows == .tokens
+        projections = matrix(buffers[0], tokens, columns: (isWhole ? 3 : 2) * hidden)
         attentionStatistics = vector(
             buffers[1],
             Attention.statisticsCount(headCount: configuration.attentionHeadCount, batch.sequenceOffsets[...]))
         input = ProductOperand(single: states, half: half(0, tokens))
-        context = ProductOperand(single: matrix(buffers[2], tokens, columns: hidden), half: half(1, tokens))
-        if layerRows == .tokens {
-            (attentionOutput, residual) = (context, states)
+        context = ProductOperand(single: matrix(buffers[2], rows, columns: hidden), half: half(1, rows))
+        if isWhole {
+            (selected, queries) = (input, nil)
         } else {
-            attentionOutput = ProductOperand(single: matrix(buffers[10], rows, columns: hidden), half: half(3, rows))
-            residual = matrix(buffers[11], rows, columns: hidden)
+            selected = ProductOperand(single: matrix(buffers[10], rows, columns: hidden), half: half(3, rows))
+            queries = matrix(buffers[11], rows, columns: hidden)
         }
         attentionNormalized = matrix(buffers[3], rows, columns: hidden)
         attentionInverseDeviation = vector(buffers[4], rows)
@@ -84,11 +88,9 @@ final class LayerActivations {
         output = matrix(buffers[9], rows, columns: hidden)
     }
 
-    /// Fills the rows that the rest of the layer takes, where those are not all.
-    func selectFirstRows(_ batch: PackedBatch) {
-        batch.gatherFirstRows(context.single, into: attentionOutput.single)
-        batch.gatherFirstRows(input.single, into: residual)
-        attentionOutput.finish(0..<batch.sequenceCount)
+    /// What attention takes.
+    var attentionProjections: AttentionProjections {
+        queries.map { AttentionProjections(query: $0, keyValue: projections) } ?? AttentionProjections(projections)
     }
 }
 
@@ -100,13 +102,14 @@ final class SharedActivations {
 /// Memory for the gradients inside a layer, shared by all layers, and the time that they take.
 final class LayerGradients {
     private let buffers = (0..<6).map { _ in GrowingBuffer() }
-    private let halfBuffers = (0..<5).map { _ in GrowingBuffer() }
+    private let halfBuffers = (0..<6).map { _ in GrowingBuffer() }
     private(set) var outputProduct = ProductOperand.empty
     private(set) var intermediate = ProductOperand.empty
     private(set) var attentionProduct = ProductOperand.empty
-    private(set) var attentionOutput = MatrixView.empty
     private(set) var context = MatrixView.empty
+    /// As `LayerActivations.projections` and `queries`.
     private(set) var projections = ProductOperand.empty
+    private(set) var queries: ProductOperand?
     /// The vectors of each shard, to be added up over the shards.
     let vectors = GrowingBuffer()
     let tree = GrowingBuffer()
@@ -146,9 +149,16 @@ final class LayerGradients {
         outputProduct = operand(0, rows, columns: hidden)
         intermediate = operand(1, rows, columns: configuration.intermediateSize)
         attentionProduct = operand(2, rows, columns: hidden)
-        projections = operand(3, tokens, columns: 3 * hidden)
-        context = buffers[4].matrix(rows: tokens, columns: hidden)
-        attentionOutput = layerRows == .tokens ? context : buffers[5].matrix(rows: rows, columns: hidden)
+        let isWhole = layerRows == .tokens
+        projections = operand(3, tokens, columns: (isWhole ? 3 : 2) * hidden)
+        queries = isWhole ? nil : operand(5, rows, columns: hidden)
+        context = buffers[4].matrix(rows: rows, columns: hidden)
+    }
+
+    /// Where attention's backward pass writes.
+    var attentionProjections: AttentionProjections {
+        queries.map { AttentionProjections(query: $0.single, keyValue: projections.single) }
+            ?? AttentionProjections(projections.single)
     }
 }
 

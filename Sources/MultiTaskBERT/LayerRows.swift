@@ -1,9 +1,10 @@
 import LinearAlgebra
 
-/// The rows for which a layer computes what follows its attention.
+/// The rows for which a layer computes all but keys and values.
 ///
 /// The heads read the first token of each sequence (Devlin et al. 2019, section 3), so that the last layer owes them no other
-/// row: its feed-forward block is computed for as many rows as there are sequences, with the same loss and gradients.
+/// row: its queries, its context and its feed-forward block are computed for as many rows as there are sequences, with the
+/// same loss and gradients.
 enum LayerRows: Sendable {
     case tokens
     case firstTokens

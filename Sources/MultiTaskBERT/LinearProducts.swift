@@ -16,6 +16,11 @@ struct ProductOperand: Sendable {
 
     static let empty = ProductOperand(single: .empty, half: nil)
 
+    /// Some rows, such as the outputs of a part of a weight.
+    func rows(_ range: Range<Int>) -> ProductOperand {
+        ProductOperand(single: single.rows(range), half: half?.rows(range))
+    }
+
     /// To be called when rows have been written, before they are multiplied.
     func finish(_ rows: Range<Int>) {
         if let half { convert(single.rows(rows), into: half.rows(rows)) }

@@ -18,9 +18,11 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         for length in lengths { all.append(all[all.count - 1] + length) }
         return all[(firstRow > 0 ? 1 : 0)...]
     }
-    var attention: Attention {
+    var attention: Attention { attention(of: .all) }
+
+    func attention(of queries: Attention.Queries) -> Attention {
         Attention(
-            headCount: headCount, headSize: headSize,
+            headCount: headCount, headSize: headSize, queries: queries,
             dropout: someDropout(.attentionProbability, probability: probability))
     }
     var testDescription: String {
@@ -41,7 +43,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             }
             let context = memory.matrix(tokens, hiddenSize)
             attention.forward(
-                memory.matrix(projections), bias: noBias(memory), sequenceOffsets: offsets,
+                AttentionProjections(memory.matrix(projections)), bias: noBias(memory), sequenceOffsets: offsets,
                 statistics: statistics(memory), into: context, scratch: usedScratch())
             for row in 0..<length {
                 for column in 0..<min(headSize, length - first) {
@@ -121,11 +123,12 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
                 let (statistics, scratch) = (shape.statistics(memory), usedScratch())
                 let (bias, dBias) = (inputs[1].row(0), memory.matrix(1, 3 * hidden))
                 shape.attention.forward(
-                    inputs[0], bias: bias, sequenceOffsets: shape.offsets, statistics: statistics, into: context,
-                    scratch: scratch)
+                    AttentionProjections(inputs[0]), bias: bias, sequenceOffsets: shape.offsets,
+                    statistics: statistics, into: context, scratch: scratch)
                 shape.attention.backward(
-                    dOutput, context: context, projections: inputs[0], bias: bias, sequenceOffsets: shape.offsets,
-                    statistics: statistics, into: dProjections, dBias: dBias.row(0), scratch: scratch)
+                    dOutput, context: context, projections: AttentionProjections(inputs[0]), bias: bias,
+                    sequenceOffsets: shape.offsets, statistics: statistics,
+                    into: AttentionProjections(dProjections), dBias: dBias.row(0), scratch: scratch)
                 return (context, [dProjections, dBias])
             }, gap: gap)
     }
@@ -140,12 +143,13 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         let (scratch, dProjections) = (usedScratch(), memory.matrix(21, 72))
         let noBias = memory.vector([Double](repeating: 0, count: 72))
         attention.forward(
-            projections, bias: noBias, sequenceOffsets: [0, 21], statistics: statistics, into: context, scratch: scratch
+            AttentionProjections(projections), bias: noBias, sequenceOffsets: [0, 21], statistics: statistics,
+            into: context, scratch: scratch
         )
         attention.backward(
-            memory.matrix(try grid("d_context")), context: context, projections: projections, bias: noBias,
-            sequenceOffsets: [0, 21], statistics: statistics, into: dProjections, dBias: memory.vector(72),
-            scratch: scratch)
+            memory.matrix(try grid("d_context")), context: context, projections: AttentionProjections(projections),
+            bias: noBias, sequenceOffsets: [0, 21], statistics: statistics, into: AttentionProjections(dProjections),
+            dBias: memory.vector(72), scratch: scratch)
         #expect(try Grid(context).distance(to: grid("context")) < 1e-6)
         #expect(try Grid(dProjections).distance(to: grid("d_projections")) < 2e-6)
         #expect(memory.isIntact)
@@ -173,7 +177,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             let memory = GuardedMemory()
             let context = memory.matrix(17, 16)
             shape.attention.forward(
-                memory.matrix(projections), bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
+                AttentionProjections(memory.matrix(projections)), bias: shape.noBias(memory),
+                sequenceOffsets: shape.offsets,
                 statistics: shape.statistics(memory), into: context, scratch: usedScratch())
             return context.rows(5..<14).bits
         }
@@ -195,16 +200,54 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             let (context, dProjections) = (memory.matrix(shape.tokens, 60), memory.matrix(shape.tokens, 180))
             let (statistics, scratch) = (shape.statistics(memory), usedScratch())
             shape.attention.forward(
-                projections, bias: shape.noBias(memory), sequenceOffsets: shape.offsets, statistics: statistics,
+                AttentionProjections(projections), bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
+                statistics: statistics,
                 into: context, scratch: scratch)
             shape.attention.backward(
-                dContext, context: context, projections: projections, bias: shape.noBias(memory),
-                sequenceOffsets: shape.offsets, statistics: statistics, into: dProjections,
-                dBias: memory.vector(180), scratch: scratch)
+                dContext, context: context, projections: AttentionProjections(projections),
+                bias: shape.noBias(memory), sequenceOffsets: shape.offsets, statistics: statistics,
+                into: AttentionProjections(dProjections), dBias: memory.vector(180), scratch: scratch)
             let rows = start..<shape.tokens
             return context.rows(rows).bits + dProjections.rows(rows).bits
         }
         #expect(bits([length]) == bits([3, 200, length]))
+    }
+
+    /// Computed for the first query of each sequence alone, context and gradients have the bits that they have where the others'
+    /// gradients are zero.
+    @Test(arguments: shapes, [Float(0), 0.3]) func firstQueries(shape: AttentionShape, probability: Float) {
+        var shape = shape
+        shape.probability = probability
+        let (memory, hidden) = (GuardedMemory(gap: 3), shape.hiddenSize)
+        let starts = shape.offsets.dropLast().map { $0 - (shape.offsets.first ?? 0) }
+        let (all, slopes) = (Grid(shape.tokens, 3 * hidden, seed: 1), Grid(shape.tokens, hidden, seed: 2))
+        let bias = memory.vector((0..<3 * hidden).map { Double($0 % 5) - 2 })
+        func bits(_ attention: Attention, _ input: AttentionProjections, _ dContext: MatrixView) -> [[UInt32]] {
+            let (queries, context) = (dContext.rows, memory.matrix(dContext.rows, hidden))
+            let (statistics, scratch) = (shape.statistics(memory), usedScratch())
+            let (dQuery, dKeyValue) = (memory.matrix(queries, hidden), memory.matrix(shape.tokens, 2 * hidden))
+            let dBias = memory.matrix(1, 3 * hidden)
+            attention.forward(
+                input, bias: bias, sequenceOffsets: shape.offsets, statistics: statistics, into: context,
+                scratch: scratch)
+            attention.backward(
+                dContext, context: context, projections: input, bias: bias, sequenceOffsets: shape.offsets,
+                statistics: statistics, into: AttentionProjections(query: dQuery, keyValue: dKeyValue),
+                dBias: dBias.row(0), scratch: scratch)
+            let rows = queries == shape.tokens ? starts : Array(0..<queries)
+            return rows.map { context.rows($0..<$0 + 1).bits + dQuery.rows($0..<$0 + 1).bits }
+                + [dKeyValue.bits, dBias.bits]
+        }
+        let expected = bits(
+            shape.attention, AttentionProjections(memory.matrix(all)),
+            memory.matrix(Grid(shape.tokens, hidden) { starts.contains($0) ? slopes[$0, $1] : 0 }))
+        let first = AttentionProjections(
+            query: memory.matrix(Grid(starts.count, hidden) { all[starts[$0], $1] }),
+            keyValue: memory.matrix(Grid(shape.tokens, 2 * hidden) { all[$0, hidden + $1] }))
+        let own = bits(
+            shape.attention(of: .first), first, memory.matrix(Grid(starts.count, hidden) { slopes[starts[$0], $1] }))
+        #expect(own.map { $0.map(withoutSignOfZero) } == expected.map { $0.map(withoutSignOfZero) })
+        #expect(memory.isIntact)
     }
 
     /// A number that is none must reach the loss, where a run notices it: from a key or value all contexts of its sequence,
@@ -216,7 +259,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         projections[17, part + 5] = .nan
         let context = memory.matrix(21, 8)
         shape.attention.forward(
-            projections, bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
+            AttentionProjections(projections), bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
             statistics: shape.statistics(memory), into: context, scratch: usedScratch())
         for row in 0..<21 {
             let touched = part == 0 ? row == 17 : row < 18
@@ -238,7 +281,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             })
         let context = memory.matrix(19, 16)
         shape.attention.forward(
-            projections, bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
+            AttentionProjections(projections), bias: shape.noBias(memory), sequenceOffsets: shape.offsets,
             statistics: shape.statistics(memory), into: context, scratch: usedScratch())
         // Query and key of row 7 are positive: it sees itself alone, the others all but it.
         for row in 0..<19 { #expect(abs(context[row, 0] - (row == 7 ? 7 : (171 - 7) / 18)) < 1e-5, "row \(row)") }
@@ -257,3 +300,5 @@ private func usedScratch() -> GrowingBuffer {
     scratch.vector(100_000).fill(.nan)
     return scratch
 }
+
+private func withoutSignOfZero(_ bits: UInt32) -> UInt32 { bits == 1 << 31 ? 0 : bits }

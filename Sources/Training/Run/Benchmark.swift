@@ -181,8 +181,9 @@ extension BERTConfiguration {
     /// compute, since the heads read the first token only, is not counted.
     func trainingOperations(length: Int) -> Double {
         let (hidden, tokens) = (Double(hiddenSize), Double(length))
-        let afterAttention = hidden * hidden + 2 * hidden * Double(intermediateSize)
-        let layer = tokens * (2 * (3 * hidden * hidden + afterAttention) + 4 * tokens * hidden)
-        return 3 * (Double(layerCount) * layer - (tokens - 1) * 2 * afterAttention)
+        // For each token: keys and values; all else with weights; scores and context.
+        let keyValue = 2 * 2 * hidden * hidden
+        let rest = 2 * (2 * hidden * hidden + 2 * hidden * Double(intermediateSize)) + 4 * tokens * hidden
+        return 3 * (Double(layerCount) * tokens * (keyValue + rest) - (tokens - 1) * rest)
     }
 }
