@@ -60,8 +60,8 @@ private let leftRows = 1368
 private func multiplyPanels(
     depth: Int, _ left: VectorView, _ right: VectorView, into result: MatrixView, adds: Bool, _ scratch: ProductScratch
 ) {
-    for column in stride(from: 0, to: result.columns, by: RegisterTile.columns) {
-        for row in stride(from: 0, to: result.rows, by: RegisterTile.rows) {
+    for row in stride(from: 0, to: result.rows, by: RegisterTile.rows) {
+        for column in stride(from: 0, to: result.columns, by: RegisterTile.columns) {
             let target = result.tile(row: row, column: column)
             let (rows, panel) = (
                 PackedPanels.paddedRows(target.rows), (left.base + row * depth, right.base + column * depth)
