@@ -8,6 +8,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
     public let parameters: VectorView
     public let gradients: [VectorView]
     public let table: SparseTable
+    public let derived: VectorView
     private let communicator: any Communicator
     private let memory: FloatBuffer
     /// One message of each rank.
@@ -25,15 +26,20 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
     ///   - count: elements of a flat buffer.
     ///   - table: at its start.
     ///   - lanes: gradient buffers of each rank.
-    public init(_ communicator: any Communicator, count: Int, table: SparseTable = .none, lanes: Int, blockSize: Int) {
+    ///   - derivedCount: elements of `derived`.
+    public init(
+        _ communicator: any Communicator, count: Int, table: SparseTable = .none, lanes: Int, blockSize: Int,
+        derivedCount: Int = 0
+    ) {
         self.communicator = communicator
         self.table = table
         let size = communicator.size
         ranges = OwnedRanges(count: count, blockSize: blockSize, worldSize: size, tableCount: table.count)
-        memory = FloatBuffer(count: (lanes + 1) * count)
+        memory = FloatBuffer(count: (lanes + 1) * count + derivedCount)
         parameters = memory.view.slice(0..<count)
         let views = memory.view
         gradients = (1...lanes).map { views.slice($0 * count..<($0 + 1) * count) }
+        derived = views.slice((lanes + 1) * count..<(lanes + 1) * count + derivedCount)
         let rows = size + 1 + treeDepth(max(lanes, size))
         let width = max(Self.messageSize, table.columns)
         scratchMemory = FloatBuffer(count: rows * width)
@@ -44,8 +50,9 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         tableInbox = (0..<size).map { _ in GrowingBuffer() }
     }
 
-    public func broadcastParameters() throws {
+    public func broadcastParameters(deriving derive: (Range<Int>) -> Void) throws {
         try communicator.broadcast(UnsafeMutableRawBufferPointer(parameters.elements), root: 0)
+        derive(0..<parameters.count)
     }
 
     public func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum {
@@ -63,7 +70,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
     /// What others need of the lanes has left them.
     public func releaseGradients() throws {}
 
-    public func publishParameters() throws {
+    public func publishParameters(deriving derive: (Range<Int>) -> Void) throws {
         func part(_ number: Int, of owner: Int) -> VectorView {
             let all = ranges.ranges(of: owner)
             return parameters.slice(number < all.count ? all[number] : 0..<0)
@@ -74,6 +81,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
                     part(number, of: communicator.rank), to: target, receiving: part(number, of: source), from: source)
             }
         }
+        derive(0..<parameters.count)
     }
 
     /// - Returns: the rows of the owned ranges that any rank touched.

@@ -18,9 +18,15 @@ public protocol ReplicaExchange: AnyObject, Sendable {
     var gradients: [VectorView] { get }
     /// The part of the flat buffers at their start of whose gradient a step fills few rows.
     var table: SparseTable { get }
+    /// Memory for what is computed from the parameters, such as copies in another precision: once wherever the parameters are
+    /// there once.
+    var derived: VectorView { get }
 
     /// Collective: fills every replica's parameters with rank 0's.
-    func broadcastParameters() throws
+    ///
+    /// - Parameter derive: brings up to date what `derived` holds of a range of the parameters. The ranges of all calls, those of
+    ///   other ranks included where they share the memory, are all parameters.
+    func broadcastParameters(deriving derive: (Range<Int>) -> Void) throws
     /// Collective: puts the sum over all lanes of all ranks into the owned ranges of a flat buffer. No lane may be written
     /// until `releaseGradients` or `publishParameters`, but for what the target is.
     ///
@@ -32,7 +38,9 @@ public protocol ReplicaExchange: AnyObject, Sendable {
     /// Collective: afterwards the lanes may be written again.
     func releaseGradients() throws
     /// Collective: every rank sees what the others wrote to their owned ranges of the parameters.
-    func publishParameters() throws
+    ///
+    /// - Parameter derive: as that of `broadcastParameters`.
+    func publishParameters(deriving derive: (Range<Int>) -> Void) throws
 }
 
 extension ReplicaExchange {

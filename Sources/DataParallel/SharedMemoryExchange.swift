@@ -1,12 +1,13 @@
 import LinearAlgebra
 import MPI
 
-/// The exchange inside one machine: one copy of the parameters that all ranks read, and gradients that every rank sees, so
-/// that each rank reads the others' part of its owned ranges in place.
+/// The exchange inside one machine: one copy of the parameters that all ranks read, and of what is derived from them, and
+/// gradients that every rank sees, so that each rank reads the others' part of its owned ranges in place.
 public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
     public let ranges: OwnedRanges
     public let parameters: VectorView
     public let gradients: [VectorView]
+    public let derived: VectorView
     private let memory: any SharedMemory
     private let rank: Int
     private let summation: OwnedSummation
@@ -21,20 +22,23 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
     ///   - count: elements of a flat buffer.
     ///   - table: at its start.
     ///   - lanes: gradient buffers of each rank.
-    public init(_ communicator: any Communicator, count: Int, table: SparseTable = .none, lanes: Int, blockSize: Int)
-        throws
-    {
+    ///   - derivedCount: elements of `derived`.
+    public init(
+        _ communicator: any Communicator, count: Int, table: SparseTable = .none, lanes: Int, blockSize: Int,
+        derivedCount: Int = 0
+    ) throws {
         let (size, rank) = (communicator.size, communicator.rank)
         ranges = OwnedRanges(count: count, blockSize: blockSize, worldSize: size, tableCount: table.count)
         self.rank = rank
         let memory = try communicator.sharedMemory(
-            byteCount: Self.byteCount(count: count, table, lanes: lanes, holdsParameters: rank == 0))
+            byteCount: Self.lanesByteCount(count: count, table, lanes: lanes)
+                + (rank == 0 ? Self.parametersByteCount(count: count, derivedCount: derivedCount) : 0))
         self.memory = memory
-        // Rank 0's piece begins with the parameters; each lane is its gradient and its set of rows.
+        // Rank 0's piece begins with the parameters and what is derived from them; each lane is its gradient and its set of rows.
         var (leaves, touched): ([VectorView], [RowSet]) = ([], [])
         let setSize = RowSet.wordCount(table)
         for other in 0..<size {
-            var place = other == 0 ? Self.rounded(4 * count) : 0
+            var place = other == 0 ? Self.parametersByteCount(count: count, derivedCount: derivedCount) : 0
             let piece = memory.piece(of: other)
             for _ in 0..<lanes {
                 leaves.append(Self.floats(piece, at: place, count))
@@ -47,6 +51,7 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
         (self.leaves, self.touched) = (leaves, touched)
         gradients = Array(leaves[rank * lanes..<(rank + 1) * lanes])
         parameters = Self.floats(memory.piece(of: 0), at: 0, count)
+        derived = Self.floats(memory.piece(of: 0), at: Self.rounded(4 * count), derivedCount)
         summation = OwnedSummation(ranges, table: table, leafCount: leaves.count)
         // Pages lie next to the processor that writes them first: the one that will update them.
         for range in ranges.ranges(of: rank) { parameters.slice(range).fill(0) }
@@ -54,14 +59,19 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
     }
 
     /// Bytes of shared memory that all ranks need together.
-    public static func byteCount(count: Int, _ table: SparseTable, lanes: Int, worldSize: Int) -> Int {
-        (0..<worldSize).reduce(0) { $0 + byteCount(count: count, table, lanes: lanes, holdsParameters: $1 == 0) }
+    public static func byteCount(
+        count: Int, _ table: SparseTable, lanes: Int, worldSize: Int, derivedCount: Int
+    ) -> Int {
+        parametersByteCount(count: count, derivedCount: derivedCount)
+            + worldSize * lanesByteCount(count: count, table, lanes: lanes)
     }
 
-    private static func byteCount(count: Int, _ table: SparseTable, lanes: Int, holdsParameters: Bool) -> Int {
-        let own =
-            (lanes + (holdsParameters ? 1 : 0)) * rounded(4 * count) + lanes * rounded(8 * RowSet.wordCount(table))
-        return max(own, rounded(1))
+    private static func parametersByteCount(count: Int, derivedCount: Int) -> Int {
+        rounded(4 * count) + rounded(4 * derivedCount)
+    }
+
+    private static func lanesByteCount(count: Int, _ table: SparseTable, lanes: Int) -> Int {
+        max(lanes * (rounded(4 * count) + rounded(8 * RowSet.wordCount(table))), rounded(1))
     }
 
     /// Whole cache lines.
@@ -72,7 +82,10 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
         return VectorView((piece.baseAddress! + place).bindMemory(to: Float.self, capacity: count), count: count)
     }
 
-    public func broadcastParameters() throws { try memory.synchronize() }
+    public func broadcastParameters(deriving derive: (Range<Int>) -> Void) throws {
+        try memory.synchronize()
+        try publishParameters(deriving: derive)
+    }
 
     public var table: SparseTable { summation.table }
 
@@ -84,5 +97,8 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
 
     public func releaseGradients() throws { try memory.synchronize() }
 
-    public func publishParameters() throws { try memory.synchronize() }
+    public func publishParameters(deriving derive: (Range<Int>) -> Void) throws {
+        ranges.ranges(of: rank).forEach(derive)
+        try memory.synchronize()
+    }
 }

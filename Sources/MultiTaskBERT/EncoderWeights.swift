@@ -7,7 +7,8 @@ import LinearAlgebra
 public final class EncoderWeights: @unchecked Sendable {
     public let precision: ProductPrecision
     let layers: [Layer]
-    private let memory = GrowingBuffer()
+    private let parameters: VectorView
+    private let memory: FloatBuffer?
 
     struct Layer: Sendable {
         let projections, attention, intermediate, output: ProductOperand
@@ -15,34 +16,59 @@ public final class EncoderWeights: @unchecked Sendable {
         fileprivate var all: [ProductOperand] { [projections, attention, intermediate, output] }
     }
 
-    /// - Parameter parameters: the flat buffer, in the model's layout.
-    public init(_ model: ModelShape, parameters: VectorView, _ precision: ProductPrecision) {
+    /// - Parameters:
+    ///   - parameters: the flat buffer, in the model's layout.
+    ///   - copies: `copySize` elements that somebody else keeps, and that ranks may share; own memory where nil.
+    public init(
+        _ model: ModelShape, parameters: VectorView, _ precision: ProductPrecision, copies: VectorView? = nil
+    ) {
         self.precision = precision
-        let tensors = model.tensors(parameters).layers
-        let count = tensors.map(\.matrices).joined().reduce(0) { $0 + $1.count }
-        let copies = precision == .bfloat16 ? memory.bfloat16Matrix(rows: 1, columns: count) : nil
+        self.parameters = parameters
+        let size = Self.copySize(model, precision)
+        memory = copies == nil ? FloatBuffer(count: size) : nil
+        let copies = copies ?? memory!.view
+        require(copies.count >= size, "memory too small for copies of an encoder's weights")
         var place = 0
         func operand(_ matrix: MatrixView) -> ProductOperand {
-            defer { place += matrix.rows * matrix.columns }
-            let copy = copies.map { BFloat16View($0.base + place, rows: matrix.rows, columns: matrix.columns) }
-            return ProductOperand(single: matrix, half: copy)
+            guard precision == .bfloat16 else { return ProductOperand(single: matrix, half: nil) }
+            let size = VectorView.elements(ofBFloat16: matrix.rows * matrix.columns)
+            defer { place += size }
+            return ProductOperand(
+                single: matrix,
+                half: copies.slice(place..<place + size).bfloat16Matrix(rows: matrix.rows, columns: matrix.columns))
         }
-        layers = tensors.map { layer in
+        layers = model.tensors(parameters).layers.map { layer in
             Layer(
                 projections: operand(layer.projections), attention: operand(layer.attention),
                 intermediate: operand(layer.intermediate), output: operand(layer.output))
         }
     }
 
+    /// Elements of the memory that the copies take.
+    public static func copySize(_ model: ModelShape, _ precision: ProductPrecision) -> Int {
+        guard precision == .bfloat16 else { return 0 }
+        let (hidden, intermediate) = (model.configuration.hiddenSize, model.configuration.intermediateSize)
+        let matrices = [3 * hidden, hidden, intermediate, intermediate].map { $0 * hidden }
+        return model.configuration.layerCount * matrices.reduce(0) { $0 + VectorView.elements(ofBFloat16: $1) }
+    }
+
     /// Takes over what the parameters are now. To be called before the first pass and after every change of the parameters; no pass
     /// may run meanwhile.
-    public func update(threads: Int) {
+    ///
+    /// - Parameter range: of the flat buffer, all of it where nil; the copies of other parameters stay as they are.
+    public func update(_ range: Range<Int>? = nil, threads: Int) {
         guard precision == .bfloat16 else { return }
-        let matrices = layers.flatMap(\.all)
+        let range = range ?? 0..<parameters.count
+        let pieces = layers.flatMap(\.all).compactMap { operand -> ProductOperand? in
+            let start = operand.single.base - parameters.base
+            let own = start..<start + operand.single.rows * operand.single.columns
+            let part = own.clamped(to: range)
+            return part.isEmpty ? nil : operand.elements(part.lowerBound - start..<part.upperBound - start)
+        }
         DispatchQueue.concurrentPerform(iterations: threads) { thread in
-            for operand in matrices {
-                let rows = operand.single.rows
-                operand.finish(rows * thread / threads..<rows * (thread + 1) / threads)
+            for piece in pieces {
+                let count = piece.single.columns
+                piece.elements(count * thread / threads..<count * (thread + 1) / threads).finish(0..<1)
             }
         }
     }

@@ -21,6 +21,13 @@ struct ProductOperand: Sendable {
         ProductOperand(single: single.rows(range), half: half?.rows(range))
     }
 
+    /// Some of the elements of a matrix without gaps, as one row.
+    func elements(_ range: Range<Int>) -> ProductOperand {
+        ProductOperand(
+            single: single.flattened.slice(range).matrix(rows: 1, columns: range.count),
+            half: half.map { BFloat16View($0.base + range.lowerBound, rows: 1, columns: range.count) })
+    }
+
     /// To be called when rows have been written, before they are multiplied.
     func finish(_ rows: Range<Int>) {
         if let half { convert(single.rows(rows), into: half.rows(rows)) }

@@ -20,10 +20,11 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
     func exchange(_ communicator: any Communicator) throws -> any ReplicaExchange {
         switch kind {
         case .messages:
-            MessageExchange(communicator, count: count, table: table, lanes: lanes, blockSize: Self.blockSize)
+            MessageExchange(
+                communicator, count: count, table: table, lanes: lanes, blockSize: Self.blockSize, derivedCount: count)
         case .shared, .auto:
             try SharedMemoryExchange(
-                communicator, count: count, table: table, lanes: lanes, blockSize: Self.blockSize)
+                communicator, count: count, table: table, lanes: lanes, blockSize: Self.blockSize, derivedCount: count)
         }
     }
 
@@ -85,6 +86,9 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
                 #expect(
                     differences(outcome.parameters[step], right) == 0,
                     "rank \(outcome.rank), step \(step): other parameters")
+                #expect(
+                    differences(outcome.derived[step], right) == 0,
+                    "rank \(outcome.rank), step \(step): not derived from the parameters")
             }
         }
         for outcome in outcomes { #expect(outcome.lanesKept, "rank \(outcome.rank): a lane was written") }
@@ -132,6 +136,8 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
         var ranges: OwnedRanges
         var squares: [[Double]] = []
         var parameters: [[UInt32]] = []
+        /// The parameters as they were derived: with the other sign.
+        var derived: [[UInt32]] = []
         var lanesKept = true
     }
 
@@ -149,8 +155,11 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
             outcome.squares.append(sum.squares)
             outcome.lanesKept = outcome.lanesKept && isKept(before, exchange.gradients, owned, sum, one.table)
             for range in owned { exchange.parameters.slice(range).copy(from: exchange.gradients[0].slice(range)) }
-            try exchange.publishParameters()
+            try exchange.publishParameters { range in
+                for place in range { exchange.derived[place] = -exchange.parameters[place] }
+            }
             outcome.parameters.append(exchange.parameters.array.map(\.bitPattern))
+            outcome.derived.append(exchange.derived.array.map { (-$0).bitPattern })
         }
         return outcome
     }

@@ -44,14 +44,20 @@ struct ProductPrecisionTests {
     @Test func updatedWeightsAreThoseOfTheParameters() {
         let kept = weights(.bfloat16)
         let before = gradient(kept).losses
-        for tensor in model.layout.tensors where tensor.name.contains("layer.0.") && tensor.shape.count == 2 {
-            for index in tensor.range { parameters.view[index] *= 1.5 }
-        }
+        let tensorsOfTheLowestLayer = model.layout.tensors.filter {
+            $0.name.contains("layer.0.") && $0.shape.count == 2
+        }.map(\.range)
+        for index in tensorsOfTheLowestLayer.joined() { parameters.view[index] *= 1.5 }
         #expect(gradient(kept).losses == before)
         let fresh = gradient(weights(.bfloat16))
         #expect(fresh.losses != before)
+        let cuts = [0, 1, model.layout.count / 3, model.layout.count / 2 + 7, model.layout.count]
         for threads in [1, 3] {
+            for index in tensorsOfTheLowestLayer.joined() { parameters.view[index] *= -1 }
             kept.update(threads: threads)
+            #expect(gradient(kept).losses != fresh.losses)
+            for index in tensorsOfTheLowestLayer.joined() { parameters.view[index] *= -1 }
+            for (start, end) in zip(cuts, cuts.dropFirst()) { kept.update(start..<end, threads: threads) }
             let updated = gradient(kept)
             #expect(updated.losses == fresh.losses)
             #expect(updated.gradient.flat.array == fresh.gradient.flat.array)

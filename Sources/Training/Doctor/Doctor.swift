@@ -116,18 +116,16 @@ public struct Doctor {
         guard let shardCount = try? configuration.batch.shards.count(ranks: size),
             let own = try? ShardLayout(shardCount: shardCount).shards(ofRank: 0, of: size)
         else { return nil }
+        let precision: ProductPrecision = configuration.precision == .fp32 ? .single : .bfloat16
         let memory = MemoryNeed(
-            model: model, worldSize: size, batchSize: configuration.batch.size,
+            model: model, precision: precision, worldSize: size, batchSize: configuration.batch.size,
             maxLength: configuration.batch.maxLength, shardCount: shardCount,
             taskGradientCount: configuration.needsTaskGradients ? configuration.tasks.count : 0)
         let lanes = try? RunConfiguration.lanes(threads, shardsPerRank: own.count) {
             placement.threads(valid: $0, needed: memory.bytes)
         }
         guard let lanes else { return nil }
-        let table = SparseTable(
-            rows: model.configuration.vocabularySize, columns: model.configuration.hiddenSize)
-        let shared = SharedMemoryExchange.byteCount(
-            count: model.layout.count, table, lanes: lanes, worldSize: size)
+        let shared = SharedMemoryExchange.byteCount(model, precision, lanes: lanes, worldSize: size)
         return (memory, lanes, shared)
     }
 

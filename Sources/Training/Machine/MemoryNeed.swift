@@ -3,6 +3,7 @@ import MultiTaskBERT
 /// An estimate of the memory that training takes.
 struct MemoryNeed {
     let model: ModelShape
+    let precision: ProductPrecision
     /// Of all ranks.
     let worldSize: Int
     /// Examples of a step, and the tokens of the longest.
@@ -14,12 +15,14 @@ struct MemoryNeed {
     /// The most bytes that so many ranks on one machine take, one of them rank 0 with a checkpoint to write.
     func bytes(ranks: Int, threads: Int) -> Int {
         let copy = 4 * model.layout.count
-        // Parameters once, or once a rank where memory cannot be shared: the smaller figure, since that is the usual case.
+        // Parameters and their copies once, or once a rank where memory cannot be shared: the smaller figure, since that is the
+        // usual case.
+        let parameters = copy + 4 * EncoderWeights.copySize(model, precision)
         let gradients = ranks * threads * copy
         let moments = 2 * copy * ranks / worldSize
         let taskGradients = taskGradientCount * copy * ranks / worldSize
         let checkpoint = 3 * copy
-        return copy + gradients + moments + taskGradients + checkpoint + ranks
+        return parameters + gradients + moments + taskGradients + checkpoint + ranks
             * (Self.program + threads * activations(threads: threads))
     }
 

@@ -24,13 +24,13 @@ final class Replica {
     ) throws {
         self.model = model
         self.communicator = communicator
-        let exchange = try makeExchange(kind, communicator, model, lanes: threads)
+        let exchange = try makeExchange(kind, communicator, model, precision, lanes: threads)
         self.exchange = exchange
         optimizer = AdamW(
             adamW,
             segments: model.layout.tensors.map { AdamW.Segment($0, rate: fineTuning.rate(of: $0, in: model)) },
             owned: exchange.ranges.ranges(of: communicator.rank))
-        let weights = EncoderWeights(model, parameters: exchange.parameters, precision)
+        let weights = EncoderWeights(model, parameters: exchange.parameters, precision, copies: exchange.derived)
         self.weights = weights
         lanes = exchange.gradients.map {
             Lane(
@@ -124,14 +124,12 @@ final class Replica {
 
     /// Collective: fills every replica's parameters with rank 0's.
     func broadcastParameters() throws {
-        try exchange.broadcastParameters()
-        weights.update(threads: lanes.count)
+        try exchange.broadcastParameters { weights.update($0, threads: lanes.count) }
     }
 
     /// Collective: hands the updated parameters round.
     func publishParameters() throws {
-        try exchange.publishParameters()
-        weights.update(threads: lanes.count)
+        try exchange.publishParameters { weights.update($0, threads: lanes.count) }
     }
 
     /// Updates the owned ranges of the parameters; `publishParameters` hands them round.
@@ -153,16 +151,32 @@ extension AdamW.Segment {
     }
 }
 
+extension SharedMemoryExchange {
+    /// Bytes of shared memory that all replicas of a model need together.
+    static func byteCount(_ model: ModelShape, _ precision: ProductPrecision, lanes: Int, worldSize: Int) -> Int {
+        byteCount(
+            count: model.layout.count, model.wordTable, lanes: lanes, worldSize: worldSize,
+            derivedCount: EncoderWeights.copySize(model, precision))
+    }
+}
+
+extension ModelShape {
+    /// The embeddings of words, at the start of the flat buffer.
+    fileprivate var wordTable: SparseTable {
+        SparseTable(rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+    }
+}
+
 /// Makes the buffers of the replicas.
 ///
 /// - Throws: `UsageError` where shared memory was asked for and cannot be had.
-private func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator, _ model: ModelShape, lanes: Int)
-    throws
-    -> any ReplicaExchange
-{
+private func makeExchange(
+    _ kind: ExchangeKind, _ communicator: any Communicator, _ model: ModelShape, _ precision: ProductPrecision,
+    lanes: Int
+) throws -> any ReplicaExchange {
     let (count, block) = (model.layout.count, GradientNorm.blockSize)
-    let table = SparseTable(rows: model.configuration.vocabularySize, columns: model.configuration.hiddenSize)
-    let needed = SharedMemoryExchange.byteCount(count: count, table, lanes: lanes, worldSize: communicator.size)
+    let copySize = EncoderWeights.copySize(model, precision)
+    let needed = SharedMemoryExchange.byteCount(model, precision, lanes: lanes, worldSize: communicator.size)
     let isPossible = communicator.size == 1 || communicator.sharesMemory && SharedMemorySpace.has(needed)
     // Ranks see the same file system, but not at the same moment: all do what the most cautious one finds.
     let possible = try communicator.allGather(isPossible).allSatisfy { $0 }
@@ -172,7 +186,9 @@ private func makeExchange(_ kind: ExchangeKind, _ communicator: any Communicator
         )
     }
     if kind == .messages || !possible {
-        return MessageExchange(communicator, count: count, table: table, lanes: lanes, blockSize: block)
+        return MessageExchange(
+            communicator, count: count, table: model.wordTable, lanes: lanes, blockSize: block, derivedCount: copySize)
     }
-    return try SharedMemoryExchange(communicator, count: count, table: table, lanes: lanes, blockSize: block)
+    return try SharedMemoryExchange(
+        communicator, count: count, table: model.wordTable, lanes: lanes, blockSize: block, derivedCount: copySize)
 }

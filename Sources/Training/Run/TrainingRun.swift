@@ -158,7 +158,7 @@ public final class TrainingRun {
         self.placement = placement
         let plan = try communicator.agreeing {
             try WorkPlan(
-                configuration, datasets, communicator, model, placement, threads: options.threads,
+                configuration, datasets, communicator, model, precision, placement, threads: options.threads,
                 shardCount: saved?.state.shards)
         }
         placement.warnings(threads: plan.laneCount, needed: plan.memory.bytes).forEach(reporter.warning)
@@ -278,13 +278,14 @@ private struct WorkPlan {
     /// - Parameter shardCount: of the run that is resumed; nil where the configuration decides.
     init(
         _ configuration: RunConfiguration, _ datasets: [TaskDataset], _ communicator: any Communicator,
-        _ model: ModelShape, _ placement: RankPlacement, threads: ThreadCount, shardCount: Int?
+        _ model: ModelShape, _ precision: ProductPrecision, _ placement: RankPlacement, threads: ThreadCount,
+        shardCount: Int?
     ) throws {
         let layout = try ShardLayout(
             shardCount: try shardCount ?? configuration.batch.shards.count(ranks: communicator.size))
         ownShards = try layout.shards(ofRank: communicator.rank, of: communicator.size)
         let memory = MemoryNeed(
-            model: model, worldSize: communicator.size, batchSize: configuration.batch.size,
+            model: model, precision: precision, worldSize: communicator.size, batchSize: configuration.batch.size,
             maxLength: configuration.batch.maxLength, shardCount: layout.shardCount,
             taskGradientCount: configuration.needsTaskGradients ? datasets.count : 0)
         self.memory = memory
