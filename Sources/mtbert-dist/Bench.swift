@@ -42,15 +42,25 @@ struct Bench: ParsableCommand {
     @Option(help: "How ranks exchange: auto, shared (memory) or messages.")
     var exchange = "auto"
 
+    @Option(help: "Seconds without progress, after which a rank is given up; 0 waits for ever.")
+    var watchdog = 300
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
         try withRanks { communicator in
             let settings = try communicator.agreeing { try resolvedSettings() }
-            let result = try Benchmark(settings, communicator: communicator).run()
+            let watch = try RankWatch(communicator, seconds: watchdog)
+            let result = try watch.guarding { try Benchmark(settings, watch: watch).run() }
             if communicator.rank == 0 { print(json ? try text(of: result) : summary(of: result)) }
             return .done
+        }
+    }
+
+    func validate() throws {
+        guard 0...1_000_000 ~= watchdog else {
+            throw ValidationError("--watchdog is \(watchdog); it must be from 0 to 1000000")
         }
     }
 

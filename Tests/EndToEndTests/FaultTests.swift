@@ -96,6 +96,17 @@ extension EndToEnd {
             #expect(outcome.errorLines[0].contains("rank 1 on "), "\(outcome)")
         }
 
+        /// So is a measurement of speed.
+        @Test(arguments: ["kill", "stop", "spin", "throw"]) func benchEnds(kind: String) async throws {
+            let command = ["bench", "--model", "tiny", "--steps", "1000000", "--watchdog", "2"]
+            let outcome = try await Program.run(
+                command, ranks: 2, fault: "rank=1,phase=step,step=5,kind=\(kind)", limit: 30)
+            #expect(outcome.code == (kind == "kill" ? 128 + SIGKILL : 70), "\(outcome)")
+            try #require(outcome.errorLines.count == 1, "\(outcome)")
+            #expect(outcome.errorLines[0].contains("rank 1 on "), "\(outcome)")
+            #expect(outcome.errorLines[0].contains("in step 5"), "\(outcome)")
+        }
+
         /// A stop that reaches only one of the ranks, in any phase.
         @Test(arguments: [
             Case(phase: "loading", kind: "term", rank: 1), Case(phase: "step", kind: "term", rank: 1),

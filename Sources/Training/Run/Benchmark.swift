@@ -49,14 +49,16 @@ public struct Benchmark {
     }
 
     private let settings: Settings
-    private let communicator: any Communicator
+    private let watch: RankWatch
+    private var communicator: any Communicator { watch.communicator }
     private let model: ModelShape
     private let precision: ProductPrecision
 
     /// - Throws: `ModelError` or `UsageError`, the same on every rank.
-    public init(_ settings: Settings, communicator: any Communicator) throws {
+    public init(_ settings: Settings, watch: RankWatch) throws {
         self.settings = settings
-        self.communicator = communicator
+        self.watch = watch
+        let communicator = watch.communicator
         precision = try communicator.agreeing { try ProductPrecision(settings.precision) }
         model = try communicator.agreeing {
             var configuration = try BERTConfiguration(benchmarked: settings.model)
@@ -81,6 +83,7 @@ public struct Benchmark {
 
     /// Collective. - Returns: the result, on every rank.
     public func run() throws -> Result {
+        try watch.enter(.loading, step: 0)
         let replica = try Replica(
             model, communicator, threads: settings.threads, exchange: settings.exchange, adamW: AdamW.Settings(),
             precision: precision)
@@ -96,6 +99,7 @@ public struct Benchmark {
                 clock = StepClock()
             }
             let lengths = lengths(ofStep: step)
+            try watch.enter(.step, step: step)
             try communicator.barrier()
             let start = Date()
             try train(replica, step, lengths, &clock)
@@ -128,7 +132,7 @@ public struct Benchmark {
         clock.note(\.data)
         let weight = 2 / Double(lengths.count)
         let losses = replica.computeGradients(
-            own, weights: [weight, weight], dropoutKey: mixedKey(1, UInt64(step)))
+            own, weights: [weight, weight], dropoutKey: mixedKey(1, UInt64(step)), goesOn: watch.goesOn)
         clock.note(\.backward)
         let message = try replica.sumGradients() + (losses ?? []).joined()
         let all = try communicator.allGather(message)
