@@ -35,22 +35,25 @@ public struct EmbeddingRows: Sendable {
     }
 }
 
-/// `output = dropout(layerNorm(word + position + token type))` for the packed tokens.
+/// `output = dropout(layerNorm(word + position + token type + move))` for the packed tokens.
 ///
 /// - Parameters:
 ///   - rows: for the tokens `range`; an index outside of its table stops the program, so check the ids where they come from.
+///   - moves: [tokens, hiddenSize]; nil moves nothing.
 ///   - normalized: [tokens, hiddenSize]; overwritten by the normalised rows x̂.
 ///   - inverseDeviation: [tokens]; overwritten by 1/√(variance + ε).
 ///   - output: [tokens, hiddenSize]; overwritten.
 public func embed(
     _ rows: EmbeddingRows, _ range: Range<Int>, _ tables: EmbeddingTables, _ parameters: LayerNormParameters,
-    dropout: DropoutSite, normalized: MatrixView, inverseDeviation: VectorView, into output: MatrixView
+    moves: MatrixView? = nil, dropout: DropoutSite, normalized: MatrixView, inverseDeviation: VectorView,
+    into output: MatrixView
 ) {
     let columns = tables.words.columns
     require(
         range.upperBound <= rows.words.count && normalized.rows == range.count && normalized.columns == columns
             && output.rows == range.count && output.columns == columns && inverseDeviation.count == range.count
-            && parameters.scale.count == columns, "an embedding of unlike sizes")
+            && parameters.scale.count == columns && (moves ?? output).rows == range.count
+            && (moves ?? output).columns == columns, "an embedding of unlike sizes")
     for (row, token) in range.enumerated() {
         let word = tables.words.row(Int(rows.words[token])).base
         let position = tables.positions.row(Int(rows.positions[token])).base
@@ -58,7 +61,8 @@ public func embed(
         let (x, target) = (normalized.base + row * normalized.stride, output.base + row * output.stride)
         var sum = Lanes(repeating: 0)
         forEachPiece(of: columns) { offset, count in
-            let z = word.piece(offset, count) + position.piece(offset, count) + tokenType.piece(offset, count)
+            var z = word.piece(offset, count) + position.piece(offset, count) + tokenType.piece(offset, count)
+            if let moves { z += (moves.base + row * moves.stride).piece(offset, count) }
             x.storePiece(z, offset, count)
             sum += z
         }
@@ -72,9 +76,9 @@ public func embed(
     }
 }
 
-/// The backward pass of `embed` down to the sum of the three table rows.
+/// The backward pass of `embed` down to the sum of the three table rows and the move.
 ///
-/// - Parameter dOutput: [tokens, hiddenSize]; overwritten by the gradient of each token's sum of table rows.
+/// - Parameter dOutput: [tokens, hiddenSize]; overwritten by the gradient of each token's sum.
 public func embedBackward(
     _ dOutput: MatrixView, normalized: MatrixView, inverseDeviation: VectorView, dropout: DropoutSite,
     _ parameters: LayerNormParameters, _ gradients: LayerNormGradients

@@ -83,16 +83,17 @@ struct EncoderLayer {
     ///   - dInput: [tokens, hiddenSize]; overwritten by the gradient of the layer's input. The same as `dOutput` where all rows
     ///     are wanted.
     ///   - saved: as the forward pass left it; used up.
-    ///   - gradients: overwritten.
+    ///   - gradients: overwritten; nil where the gradients of the weights are not wanted.
     ///   - shardVectors: for each shard where the gradients of the layer's vectors go.
     func backward(
         _ dOutput: MatrixView, into dInput: MatrixView, _ batch: PackedBatch, _ weights: EncoderWeights.Layer,
         _ vectors: ModelTensors.LayerVectors, _ saved: LayerActivations, _ work: LayerGradients,
-        shardVectors: [ModelTensors.LayerVectors], into gradients: ModelTensors.Layer
+        shardVectors: [ModelTensors.LayerVectors], into gradients: ModelTensors.Layer?
     ) {
         func weightGradient(
-            _ dOutput: ProductOperand, _ source: ProductOperand, _ rows: LayerRows, into gradient: MatrixView
+            _ dOutput: ProductOperand, _ source: ProductOperand, _ rows: LayerRows, into gradient: MatrixView?
         ) {
+            guard let gradient else { return }
             let products = work.products(rows.shardOffsets(batch))
             work.profile.measure(.products) { products.weightGradient(dOutput, source, into: gradient) }
         }
@@ -130,8 +131,8 @@ struct EncoderLayer {
                 activated.finish(rows)
             }
         }
-        weightGradient(work.outputProduct, activated, rows, into: gradients.output)
-        weightGradient(work.intermediate, saved.attended, rows, into: gradients.intermediate)
+        weightGradient(work.outputProduct, activated, rows, into: gradients?.output)
+        weightGradient(work.intermediate, saved.attended, rows, into: gradients?.intermediate)
         inputGradient(work.intermediate, weights.intermediate, rows, into: dOutput, adds: true)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
@@ -145,7 +146,7 @@ struct EncoderLayer {
                 work.attentionProduct.finish(rows)
             }
         }
-        weightGradient(work.attentionProduct, saved.context, rows, into: gradients.attention)
+        weightGradient(work.attentionProduct, saved.context, rows, into: gradients?.attention)
         inputGradient(work.attentionProduct, weights.attention, rows, into: work.context)
         work.profile.measure(.attention) {
             for shard in batch.shards {
@@ -162,14 +163,14 @@ struct EncoderLayer {
             }
         }
         guard let queries = work.queries else {
-            weightGradient(work.projections, saved.input, .tokens, into: gradients.projections)
+            weightGradient(work.projections, saved.input, .tokens, into: gradients?.projections)
             inputGradient(work.projections, weights.projections, .tokens, into: dInput, adds: true)
             return
         }
         let (query, keyValue) = parts(ofProjections: weights.projections)
         let hidden = configuration.hiddenSize
-        weightGradient(queries, saved.selected, rows, into: gradients.projections.rows(0..<hidden))
-        weightGradient(work.projections, saved.input, .tokens, into: gradients.projections.rows(hidden..<3 * hidden))
+        weightGradient(queries, saved.selected, rows, into: gradients?.projections.rows(0..<hidden))
+        weightGradient(work.projections, saved.input, .tokens, into: gradients?.projections.rows(hidden..<3 * hidden))
         inputGradient(queries, query, rows, into: dOutput, adds: true)
         batch.scatterFirstRows(dOutput, into: dInput)
         inputGradient(work.projections, keyValue, .tokens, into: dInput, adds: true)

@@ -122,34 +122,19 @@ final class HeadPass {
     /// The sum of the losses of a task's examples.
     ///
     /// - Parameters:
-    ///   - scores: overwritten by the gradient; each example has as many rows, one behind the other, as it has copies.
+    ///   - scores: overwritten by the gradient.
     ///   - weight: of one example.
     private func loss(of task: Int, _ scores: MatrixView, labels: [Int], weight: Double) -> Double {
-        let share = 1 / Double(fineTuning.copies)
-        let losses: [Double]
-        switch model.tasks[task].kind {
-        case .singleLabel:
-            if fineTuning.copies == 2 { return agreeingLoss(of: task, scores, labels: labels, weight: weight) }
-            losses = crossEntropy(scores, labels: labels, targets: fineTuning.targets(of: task), weight: weight)
-        case .multiLabel:
-            losses = binaryCrossEntropy(scores, weight: share * weight) {
-                LabelCode.set(labels[$0], contains: $1)
+        let losses =
+            switch model.tasks[task].kind {
+            case .singleLabel:
+                crossEntropy(scores, labels: labels, targets: fineTuning.targets(of: task), weight: weight)
+            case .multiLabel:
+                binaryCrossEntropy(scores, weight: weight) { LabelCode.set(labels[$0], contains: $1) }
+            case .regression:
+                squaredError(scores, targets: labels.map(LabelCode.value), weight: weight)
             }
-        case .regression:
-            losses = squaredError(scores, targets: labels.map(LabelCode.value), weight: share * weight)
-        }
-        return share * losses.reduce(0, +)
-    }
-
-    /// The loss where each example was run twice: the mean of both, and what they disagree on.
-    private func agreeingLoss(of task: Int, _ scores: MatrixView, labels: [Int], weight: Double) -> Double {
-        let logits = (0..<scores.rows).map { scores.row($0).array.map(Double.init) }
-        let entropy = crossEntropy(
-            scores, labels: labels, targets: fineTuning.targets(of: task), weight: 0.5 * weight
-        ).reduce(0, +)
-        let share = 0.5 * fineTuning.agreement
-        let divergence = addAgreement(logits, weight: share * weight, to: scores).reduce(0, +)
-        return 0.5 * entropy + share * divergence
+        return losses.reduce(0, +)
     }
 
     /// Calls `body` for each task that has sequences in the shard, with their numbers.

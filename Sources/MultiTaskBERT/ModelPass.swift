@@ -15,6 +15,7 @@ public final class ModelPass {
     private let first = GrowingBuffer()
     private let shardVectors = GrowingBuffer()
     private let means = GrowingBuffer()
+    private let moves = GrowingBuffer()
     private let heads: HeadPass
     private let fineTuning: FineTuning
 
@@ -48,12 +49,13 @@ public final class ModelPass {
     ///
     /// - Parameters:
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
+    ///   - moves: [tokens, hiddenSize], added to the embeddings; nil moves nothing.
     ///   - gradient: what the backward pass is going to overwrite; nil where none follows and no activations are kept.
     ///   - observe: called with the states of all tokens behind the embeddings and behind each layer but the last.
     ///   - lastRows: for which the last layer's output is computed, and returned; those that the pooling reads where nil.
     @discardableResult
     func encode(
-        _ batch: PackedBatch, dropoutKey: UInt64?, for gradient: GradientBuffer?,
+        _ batch: PackedBatch, moves: MatrixView? = nil, dropoutKey: UInt64?, for gradient: GradientBuffer?,
         lastRows: LayerRows? = nil, observe: (MatrixView) -> Void = { _ in }
     ) -> MatrixView {
         let (tokens, hiddenSize) = (batch.tokenCount, configuration.hiddenSize)
@@ -63,9 +65,9 @@ public final class ModelPass {
         work.profile.measure(.embedding) {
             for shard in batch.shards {
                 embed(
-                    batch.rows, shard.tokens, tables, embeddingNorm, dropout: embeddingDropout(shard, dropoutKey),
-                    normalized: normalized.rows(shard.tokens), inverseDeviation: inverse.slice(shard.tokens),
-                    into: states.rows(shard.tokens))
+                    batch.rows, shard.tokens, tables, embeddingNorm, moves: moves?.rows(shard.tokens),
+                    dropout: embeddingDropout(shard, dropoutKey), normalized: normalized.rows(shard.tokens),
+                    inverseDeviation: inverse.slice(shard.tokens), into: states.rows(shard.tokens))
             }
         }
         observe(states)
@@ -132,13 +134,43 @@ public final class ModelPass {
     ///   - weights: of each task, over the count of its examples in the global batch: what one example's cross-entropy counts.
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
     ///   - gradient: overwritten by the sum over the batch's shards.
-    /// - Returns: for each shard the sum of each task's losses, unweighted.
+    /// - Returns: for each shard the sum of each task's losses, unweighted, of the sequences as they are.
     public func gradient(
         _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, into gradient: GradientBuffer
     ) -> [[Double]] {
+        guard fineTuning.adversarialNorm > 0 else {
+            return differentiate(batch, by: .parameters, weights: weights, dropoutKey: dropoutKey, into: gradient)
+        }
+        // First the way up the loss, then the sequences as they are and as they are moved, each for one half.
+        let losses = differentiate(
+            batch, by: .embeddedTokens, weights: weights, dropoutKey: dropoutKey, into: gradient)
+        let slope = hidden.matrix(rows: batch.tokenCount, columns: configuration.hiddenSize)
+        let moves = moves.matrix(rows: 2 * slope.rows, columns: slope.columns)
+        work.profile.measure(.embedding) {
+            adversarialMoves(
+                slope, sequenceOffsets: batch.sequenceOffsets, norm: fineTuning.adversarialNorm, into: moves)
+        }
+        _ = differentiate(
+            batch.doubled(), by: .parameters, moves: moves, weights: weights.map { $0 / 2 }, dropoutKey: dropoutKey,
+            into: gradient)
+        return losses
+    }
+
+    /// What the gradient of a loss is taken by.
+    private enum Variables {
+        /// All parameters that are trained.
+        case parameters
+        /// Each token's embedding: afterwards `hidden` holds the gradient, and the buffer for that of the parameters nothing of use.
+        case embeddedTokens
+    }
+
+    private func differentiate(
+        _ batch: PackedBatch, by variables: Variables, moves: MatrixView? = nil, weights: [Double],
+        dropoutKey: UInt64?, into gradient: GradientBuffer
+    ) -> [[Double]] {
         let target = gradient.tensors
         let start = PassProfile.now
-        let states = encode(batch, dropoutKey: dropoutKey, for: gradient)
+        let states = encode(batch, moves: moves, dropoutKey: dropoutKey, for: gradient)
         work.profile.addForward(since: start)
         let middle = PassProfile.now
         defer { work.profile.addBackward(since: middle) }
@@ -152,7 +184,8 @@ public final class ModelPass {
         if model.pooling == .mean {
             meanRowsBackward(dFirst, sequenceOffsets: batch.sequenceOffsets[...], into: dHidden)
         }
-        for index in (max(0, fineTuning.frozenDepth)..<configuration.layerCount).reversed() {
+        let lowest = variables == .parameters ? max(0, fineTuning.frozenDepth) : 0
+        for index in (lowest..<configuration.layerCount).reversed() {
             let region = model.layout.layerVectors[index]
             let rows = shardRows(batch, region)
             let home = target.flat.slice(region).base
@@ -164,18 +197,23 @@ public final class ModelPass {
             layer.backward(
                 layer.rows == .tokens ? dHidden : dFirst, into: dHidden, batch, encoderWeights.layers[index],
                 parameters.layers[index].vectors, layers[index],
-                work, shardVectors: vectors, into: target.layers[index])
-            work.profile.measure(.shardSum) { treeSum(rows, into: target.flat.slice(region)) }
+                work, shardVectors: vectors, into: variables == .parameters ? target.layers[index] : nil)
+            if variables == .parameters {
+                work.profile.measure(.shardSum) { treeSum(rows, into: target.flat.slice(region)) }
+            }
         }
-        if fineTuning.frozenDepth < 0 {
-            work.profile.measure(.embedding) { embeddingGradient(dHidden, batch, dropoutKey, into: gradient) }
+        if variables == .embeddedTokens || fineTuning.frozenDepth < 0 {
+            work.profile.measure(.embedding) {
+                let vectors = embeddingBackward(dHidden, batch, dropoutKey)
+                if variables == .parameters { embeddingGradient(dHidden, vectors, batch, into: gradient) }
+            }
         }
         return losses
     }
 
-    private func embeddingGradient(
-        _ dHidden: MatrixView, _ batch: PackedBatch, _ dropoutKey: UInt64?, into gradient: GradientBuffer
-    ) {
+    /// - Parameter dHidden: overwritten by the gradient of each token's embedding.
+    /// - Returns: for each shard the gradient of the embedding's vectors.
+    private func embeddingBackward(_ dHidden: MatrixView, _ batch: PackedBatch, _ dropoutKey: UInt64?) -> MatrixView {
         let region = model.layout.embeddingVectors
         let (rows, size) = (shardRows(batch, region), configuration.hiddenSize)
         let normalized = embedding.normalized.matrix(like: dHidden)
@@ -188,14 +226,23 @@ public final class ModelPass {
                 inverseDeviation: inverse.slice(shard.tokens), dropout: embeddingDropout(shard, dropoutKey),
                 embeddingNorm, LayerNormGradients(scale: own.slice(0..<size), shift: own.slice(shift..<shift + size)))
         }
-        treeSum(rows, into: gradient.flat.slice(region))
+        return rows
+    }
+
+    /// - Parameters:
+    ///   - dEmbedded: [tokens, hiddenSize].
+    ///   - vectors: for each shard the gradient of the embedding's vectors; used up.
+    private func embeddingGradient(
+        _ dEmbedded: MatrixView, _ vectors: MatrixView, _ batch: PackedBatch, into gradient: GradientBuffer
+    ) {
+        treeSum(vectors, into: gradient.flat.slice(model.layout.embeddingVectors))
         gradient.clearEmbeddings()
         let tables = gradient.tensors
         let touched = [
             (batch.rows.words, tables.words), (batch.rows.positions, tables.positions),
             (batch.rows.tokenTypes, tables.tokenTypes),
         ].map {
-            scatterAdd(dHidden, indices: $0.0, shardOffsets: batch.shardOffsets, into: $0.1, scratch: work.tree)
+            scatterAdd(dEmbedded, indices: $0.0, shardOffsets: batch.shardOffsets, into: $0.1, scratch: work.tree)
         }
         gradient.noteTouchedWords(touched[0])
     }

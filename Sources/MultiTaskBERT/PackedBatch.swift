@@ -62,6 +62,23 @@ public struct PackedBatch: Sendable {
         labels = sequences.map(\.label)
     }
 
+    /// The batch with each sequence twice, one behind the other.
+    func doubled() -> PackedBatch {
+        PackedBatch(
+            shards: shards.map { shard in
+                let sequences = shard.sequences.flatMap { index in
+                    let tokens = sequenceOffsets[index]..<sequenceOffsets[index + 1]
+                    let sequence = Sequence(
+                        ids: rows.words[tokens],
+                        secondSegmentStart: rows.tokenTypes[tokens].firstIndex(of: 1).map { $0 - tokens.lowerBound }
+                            ?? tokens.count,
+                        task: tasks[index], label: labels[index])
+                    return [sequence, sequence]
+                }
+                return (shard.number, sequences)
+            })
+    }
+
     /// One shard's place in the batch.
     package struct Shard {
         let index: Int

@@ -53,7 +53,8 @@ extension EndToEnd {
             for setting in [
                 "dropout=0", "seed=43", "steps=10", "batch.shards=4", "tasks.mood.weight=0.4", "pooling=mean",
                 "freeze.embeddings=true", "freeze.layers=1", "optimizer.layer_decay=0.9", "tasks.mood.cap=8",
-                "regularization.label_smoothing=0.1", "regularization.r_drop=1", "tasks.mood.class_weights=[1, 2, 3]",
+                "regularization.label_smoothing=0.1", "regularization.adversarial=0.5",
+                "tasks.mood.class_weights=[1, 2, 3]",
                 "sampling.strategy=uniform", "batch.truncation=head_tail",
             ] {
                 try await project.train(into: setting, ["--set", setting])
@@ -67,7 +68,10 @@ extension EndToEnd {
             "other ways to fine-tune",
             arguments: [
                 ["pooling=mean", "freeze.layers=1", "optimizer.layer_decay=0.9"],
-                ["regularization.r_drop=1", "regularization.label_smoothing=0.1", "tasks.mood.class_weights=balanced"],
+                [
+                    "regularization.adversarial=0.5", "regularization.label_smoothing=0.1",
+                    "tasks.mood.class_weights=balanced",
+                ],
                 ["sampling.strategy=annealed", "tasks.*.cap=20", "batch.max_length=8", "batch.truncation=head_tail"],
             ])
         func fineTuning(settings: [String]) async throws {

@@ -54,33 +54,6 @@ import Testing
         })
     func targetCases(_ one: KernelCase) { one.check() }
 
-    /// The mean divergence both ways of pairs of rows.
-    @Test(
-        arguments: cases(widths: [2, 3, 5, 17]) { examples, columns in
-            KernelCase(
-                name: "disagreement of \(examples) examples, \(columns) labels",
-                inputs: [Grid(2 * examples, columns, seed: 6, deviation: 2)],
-                reference: { inputs in
-                    Grid(1, 1) { _, _ in
-                        var sum = 0.0
-                        for example in 0..<examples {
-                            let pair = (0..<2).map { side in
-                                Reference.softmax((0..<columns).map { inputs[0][2 * example + side, $0] })
-                            }
-                            for (p, q) in zip(pair[0], pair[1]) { sum += 0.35 * (p - q) * log(p / q) }
-                        }
-                        return sum
-                    }
-                },
-                kernel: { inputs, dOutput, memory in
-                    let logits = (0..<inputs[0].rows).map { inputs[0].row($0).array.map(Double.init) }
-                    for row in logits.indices { inputs[0].row(row).fill(0) }
-                    let losses = addAgreement(logits, weight: 0.7 * Double(dOutput[0, 0]), to: inputs[0])
-                    return (memory.matrix(Grid(1, 1) { _, _ in 0.7 * losses.reduce(0, +) }), [inputs[0]])
-                })
-        })
-    func agreementCases(_ one: KernelCase) { one.check() }
-
     @Test(arguments: [2, 3, 5]) func againstPyTorch(classes: Int) throws {
         let golden = try Golden()
         func grid(_ name: String) throws -> Grid { try golden.grid("cross_entropy.\(classes).\(name)") }

@@ -9,26 +9,31 @@ import Testing
     private static let shardOffsets = [0, 3, 3, 7]
 
     @Test(
-        arguments: [DropoutSite.none, someDropout(.embedding)].flatMap { dropout in
-            cases { _, columns in
-                let mask = mask(dropout, rows.words.count, columns)
-                return KernelCase(
-                    name: "embedding of width \(columns)\(dropout.isActive ? " before dropout" : "")",
-                    inputs: [
-                        Grid(6, columns, seed: 1), Grid(5, columns, seed: 2), Grid(2, columns, seed: 3),
-                        Grid(1, columns, seed: 4, deviation: 0.5, mean: 1), Grid(1, columns, seed: 5),
-                    ],
-                    reference: { inputs in
-                        let sum = Grid(rows.words.count, columns) { token, column in
-                            inputs[0][Int(rows.words[token]), column] + inputs[1][Int(rows.positions[token]), column]
-                                + inputs[2][Int(rows.tokenTypes[token]), column]
-                        }
-                        return Reference.layerNorm(sum, scale: inputs[3], shift: inputs[4], epsilon: 1e-3)
-                            .combined(mask, *)
-                    },
-                    kernel: { embedAndBack($0, $1, $2, dropout) })
-            }
-        })
+        arguments: [(DropoutSite.none, false), (someDropout(.embedding), false), (someDropout(.embedding), true)]
+            .flatMap {
+                (dropout, moves) in
+                cases { _, columns in
+                    let mask = mask(dropout, rows.words.count, columns)
+                    return KernelCase(
+                        name:
+                            "embedding of width \(columns)\(moves ? ", moved" : "")\(dropout.isActive ? ", before dropout" : "")",
+                        inputs: [
+                            Grid(6, columns, seed: 1), Grid(5, columns, seed: 2), Grid(2, columns, seed: 3),
+                            Grid(1, columns, seed: 4, deviation: 0.5, mean: 1), Grid(1, columns, seed: 5),
+                        ] + (moves ? [Grid(rows.words.count, columns, seed: 6)] : []),
+                        reference: { inputs in
+                            let sum = Grid(rows.words.count, columns) { token, column in
+                                inputs[0][Int(rows.words[token]), column]
+                                    + inputs[1][Int(rows.positions[token]), column]
+                                    + inputs[2][Int(rows.tokenTypes[token]), column]
+                                    + (moves ? inputs[5][token, column] : 0)
+                            }
+                            return Reference.layerNorm(sum, scale: inputs[3], shift: inputs[4], epsilon: 1e-3)
+                                .combined(mask, *)
+                        },
+                        kernel: { embedAndBack($0, $1, $2, dropout) })
+                }
+            })
     func embedding(_ one: KernelCase) { one.check() }
 
     private static func embedAndBack(
@@ -40,18 +45,19 @@ import Testing
         let output = memory.matrix(count, columns)
         embed(
             rows, 0..<count, EmbeddingTables(words: inputs[0], positions: inputs[1], tokenTypes: inputs[2]), parameters,
-            dropout: dropout, normalized: normalized, inverseDeviation: inverse, into: output)
+            moves: inputs.count > 5 ? inputs[5] : nil, dropout: dropout, normalized: normalized,
+            inverseDeviation: inverse, into: output)
         let (dScale, dShift) = (memory.matrix(1, columns), memory.matrix(1, columns))
         embedBackward(
             dOutput, normalized: normalized, inverseDeviation: inverse, dropout: dropout, parameters,
             LayerNormGradients(scale: dScale.row(0), shift: dShift.row(0)))
-        let gradients = zip(inputs, [rows.words, rows.positions, rows.tokenTypes]).map { table, indices in
+        let gradients = zip(inputs[..<3], [rows.words, rows.positions, rows.tokenTypes]).map { table, indices in
             let gradient = memory.matrix(Grid(table.rows, columns))
             _ = scatterAdd(
                 dOutput, indices: indices, shardOffsets: shardOffsets, into: gradient, scratch: GrowingBuffer())
             return gradient
         }
-        return (output, gradients + [dScale, dShift])
+        return (output, gradients + [dScale, dShift] + (inputs.count > 5 ? [dOutput] : []))
     }
 
     /// A range that starts behind the first token takes that range's ids, and draws its mask from its own first row.

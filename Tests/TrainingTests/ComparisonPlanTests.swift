@@ -82,11 +82,12 @@ import Training
         }
     }
 
-    @Test func workKnowsOfSecondPassesAndOfTheFinish() throws {
+    @Test func workKnowsOfFurtherPassesAndOfTheFinish() throws {
         try Self.withFolder { folder in
             var settings = try Self.settings(folder)
             settings.variants = [
-                .init(name: "twice", set: ["regularization.r_drop=1"], single: false),
+                .init(name: "moved", set: ["regularization.adversarial=0.2"], single: false),
+                .init(name: "long", set: ["epochs=4"], single: false),
                 .init(name: "finish", set: ["finishing.epochs=2"], single: false),
             ]
             let plan = try ComparisonPlan(settings)
@@ -96,8 +97,8 @@ import Training
                 )
                 .work
             }
-            #expect(try work("twice") > work("joint"))
-            #expect(try work("finish") == work("twice"), "as many epochs again")
+            #expect(try work("moved") > 2 * work("joint"))
+            #expect(try work("finish") == work("long"), "as many epochs again")
         }
     }
 

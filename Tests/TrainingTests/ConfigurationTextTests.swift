@@ -88,7 +88,7 @@ struct ConfigurationTextTests {
                   layers: 0
                 regularization:
                   label_smoothing: 0.0
-                  r_drop: 0.0
+                  adversarial: 0.0
                 precision: fp32
                 seed: 42
                 finishing:

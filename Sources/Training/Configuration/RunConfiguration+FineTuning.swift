@@ -27,8 +27,8 @@ extension RunConfiguration {
     public struct Regularization: Sendable, Equatable, ConfigurationSection {
         /// The part of a label that is spread over all labels (Szegedy et al. 2016).
         public var labelSmoothing = 0.0
-        /// What the disagreement of two runs with different dropout counts (Liang et al. 2021); 0 runs each example once.
-        public var rDrop = 0.0
+        /// How far each text's embeddings are moved up its loss for a second run of it (Miyato et al. 2017); 0 runs each text once.
+        public var adversarial = 0.0
 
         public init() {}
 
@@ -38,8 +38,8 @@ extension RunConfiguration {
                 help: "this part of a label is spread over all labels"
             ),
             .value(
-                "r_drop", \.rDrop, .atLeast(0),
-                help: "what two runs of each example with different dropout may not disagree on; takes twice the time"),
+                "adversarial", \.adversarial, .atLeast(0),
+                help: "train on each text also with its embeddings moved so far up its loss; takes 2.7 times the time"),
         ]
     }
 }

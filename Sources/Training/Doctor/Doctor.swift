@@ -117,10 +117,7 @@ public struct Doctor {
             let own = try? ShardLayout(shardCount: shardCount).shards(ofRank: 0, of: size)
         else { return nil }
         let precision: ProductPrecision = configuration.precision == .fp32 ? .single : .bfloat16
-        let memory = MemoryNeed(
-            model: model, precision: precision, worldSize: size, batchSize: configuration.batch.size,
-            maxLength: configuration.batch.maxLength, shardCount: shardCount,
-            taskGradientCount: configuration.needsTaskGradients ? configuration.tasks.count : 0)
+        let memory = MemoryNeed(configuration, model, precision, worldSize: size, shardCount: shardCount)
         let lanes = try? RunConfiguration.lanes(threads, shardsPerRank: own.count) {
             placement.threads(valid: $0, needed: memory.bytes)
         }

@@ -2,15 +2,27 @@ import MultiTaskBERT
 
 /// An estimate of the memory that training takes.
 struct MemoryNeed {
-    let model: ModelShape
-    let precision: ProductPrecision
-    /// Of all ranks.
-    let worldSize: Int
+    private let model: ModelShape
+    private let precision: ProductPrecision
+    private let worldSize: Int
     /// Examples of a step, and the tokens of the longest.
-    let batchSize, maxLength: Int
-    let shardCount: Int
+    private let batchSize, maxLength: Int
+    private let shardCount: Int
+    /// How often each example lies in a batch.
+    private let copies: Int
     /// Tasks whose gradients are kept by themselves.
-    let taskGradientCount: Int
+    private let taskGradientCount: Int
+
+    /// - Parameter worldSize: the ranks of all machines.
+    init(
+        _ configuration: RunConfiguration, _ model: ModelShape, _ precision: ProductPrecision, worldSize: Int,
+        shardCount: Int
+    ) {
+        (self.model, self.precision, self.worldSize, self.shardCount) = (model, precision, worldSize, shardCount)
+        (batchSize, maxLength) = (configuration.batch.size, configuration.batch.maxLength)
+        copies = configuration.regularization.adversarial > 0 ? 2 : 1
+        taskGradientCount = configuration.needsTaskGradients ? configuration.tasks.count : 0
+    }
 
     /// The most bytes that so many ranks on one machine take, one of them rank 0 with a checkpoint to write.
     func bytes(ranks: Int, threads: Int) -> Int {
@@ -32,7 +44,7 @@ struct MemoryNeed {
     /// Of one thread, with texts as long as they may be.
     private func activations(threads: Int) -> Int {
         let configuration = model.configuration
-        let shardTokens = (batchSize + shardCount - 1) / shardCount * maxLength
+        let shardTokens = (batchSize + shardCount - 1) / shardCount * maxLength * copies
         let laneTokens = shardTokens * shardCount / (worldSize * threads)
         let tokens = min(laneTokens, max(Replica.tokenBudget, shardTokens))
         let layer =

@@ -44,7 +44,7 @@ final class Lane: @unchecked Sendable {
     func computeLosses(of shards: ArraySlice<PackedShard>, dropoutKey: UInt64?, beforeBatch: () -> Void) -> [[Double]] {
         if shards.count == 1 || copies * shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
             beforeBatch()
-            return pass.losses(PackedBatch(shards, copies: copies), dropoutKey: dropoutKey)
+            return pass.losses(PackedBatch(shards), dropoutKey: dropoutKey)
         }
         let middle = shards.startIndex + treeSplit(shards.count)
         return computeLosses(of: shards[..<middle], dropoutKey: dropoutKey, beforeBatch: beforeBatch)
@@ -66,8 +66,7 @@ final class Lane: @unchecked Sendable {
     ) -> [[Double]]? {
         guard goesOn() else { return nil }
         if shards.count == 1 || copies * shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
-            return pass.gradient(
-                PackedBatch(shards, copies: copies), weights: weights, dropoutKey: dropoutKey, into: target)
+            return pass.gradient(PackedBatch(shards), weights: weights, dropoutKey: dropoutKey, into: target)
         }
         let middle = shards.startIndex + treeSplit(shards.count)
         guard let left = compute(shards[..<middle], weights, dropoutKey, into: target, depth: depth + 1, goesOn) else {
@@ -84,17 +83,14 @@ final class Lane: @unchecked Sendable {
 
 extension PackedBatch {
     /// The shards as the model takes them.
-    ///
-    /// - Parameter copies: of each sequence, one behind the other.
-    init(_ shards: some Collection<PackedShard>, copies: Int = 1) {
+    init(_ shards: some Collection<PackedShard>) {
         self.init(
             shards: shards.map { shard in
-                let sequences = (0..<shard.sequenceCount).flatMap { index in
-                    let sequence = Sequence(
+                let sequences = (0..<shard.sequenceCount).map { index in
+                    Sequence(
                         ids: shard.tokenIDs[shard.sequenceOffsets[index]..<shard.sequenceOffsets[index + 1]],
                         secondSegmentStart: shard.secondSegmentStarts[index], task: shard.tasks[index],
                         label: shard.labels[index])
-                    return repeatElement(sequence, count: copies)
                 }
                 return (shard.number, sequences)
             })

@@ -38,7 +38,7 @@ extension RunConfiguration {
             return LabelTargets(smoothing: regularization.labelSmoothing, classWeights: weights)
         }
         return FineTuning(
-            targets: targets, agreement: regularization.rDrop,
+            targets: targets, adversarialNorm: regularization.adversarial,
             frozenDepth: freeze.layers > 0 ? freeze.layers : freeze.embeddings ? 0 : -1,
             layerDecay: optimizer.layerDecay)
     }

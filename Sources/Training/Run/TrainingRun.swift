@@ -285,9 +285,7 @@ private struct WorkPlan {
             shardCount: try shardCount ?? configuration.batch.shards.count(ranks: communicator.size))
         ownShards = try layout.shards(ofRank: communicator.rank, of: communicator.size)
         let memory = MemoryNeed(
-            model: model, precision: precision, worldSize: communicator.size, batchSize: configuration.batch.size,
-            maxLength: configuration.batch.maxLength, shardCount: layout.shardCount,
-            taskGradientCount: configuration.needsTaskGradients ? datasets.count : 0)
+            configuration, model, precision, worldSize: communicator.size, shardCount: layout.shardCount)
         self.memory = memory
         laneCount = try RunConfiguration.lanes(threads, shardsPerRank: ownShards.count) {
             placement.threads(valid: $0, needed: memory.bytes)
