@@ -72,8 +72,7 @@ public final class CheckpointDraft {
         } else {
             try moveInto(checkpoint)
         }
-        try store.point(CheckpointStore.latestName, to: checkpoint)
-        for name in links { try store.point(name, to: checkpoint) }
+        try store.completeCommit(of: checkpoint, links: links)
         try store.prune(protecting: checkpoint)
         return checkpoint
     }

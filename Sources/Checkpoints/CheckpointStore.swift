@@ -74,6 +74,12 @@ public struct CheckpointStore: Sendable {
         return leftovers
     }
 
+    /// Lets `latest` and other names point to `checkpoint`, which must exist: where a commit was cut off behind the rename, they
+    /// point to older ones.
+    public func completeCommit(of checkpoint: Checkpoint, links: [String]) throws {
+        for name in [Self.latestName] + links { try point(name, to: checkpoint) }
+    }
+
     /// Deletes a checkpoint: it loses its name before its first file.
     public func remove(_ checkpoint: Checkpoint) throws {
         let path = temporaryPath(for: Checkpoint.folderName(step: checkpoint.step))

@@ -32,6 +32,28 @@ extension EndToEnd {
             try await finishes(project, "run", ranks: 2)
         }
 
+        /// Killed when the last checkpoint has its folder and before a name points to it, the run has nothing left to train; started
+        /// again, it still gives the checkpoint its names.
+        @Test func namesThatAKillLeftBehindFollow() async throws {
+            let project = try Project()
+            let arguments = [
+                "--set", "checkpoint.keep=9", "--set", "evaluation.every=9", "--set", "checkpoint.best_per_task=true",
+            ]
+            try await project.train(into: "run", arguments)
+            let names = ["latest", "best", "best-mood", "best-yesno"].map { project.path("run/checkpoints/\($0)") }
+            func targets() throws -> [String] { try names.map(FileManager.default.destinationOfSymbolicLink) }
+            #expect(try targets() == names.map { _ in "step-00000009" })
+            for (place, name) in names.enumerated() {
+                try FileManager.default.removeItem(atPath: name)
+                // As a kill leaves them: pointing to an older one, or not there yet.
+                if place % 2 == 0 {
+                    try FileManager.default.createSymbolicLink(atPath: name, withDestinationPath: "step-00000004")
+                }
+            }
+            try await project.train(into: "run", ranks: 2, arguments)
+            #expect(try targets() == names.map { _ in "step-00000009" })
+        }
+
         static let files = [
             "SHA256SUMS", "config.json", "model.safetensors", "optimizer.safetensors", "trainer_state.json",
             "vocab.txt",

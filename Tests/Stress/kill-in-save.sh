@@ -12,7 +12,7 @@ start() { # OUTPUT
     "$program" train --output "$folder/$1" --set steps=9 --set batch.size=8 --set evaluation.every=4 \
         --set checkpoint.every=3 --set checkpoint.keep=1 </dev/null >"$folder/log" 2>&1
 }
-sums() { (cd "$folder/$1/checkpoints/latest" && sha256sum model.safetensors optimizer.safetensors); }
+sums() { (cd "$folder/$1/checkpoints" && sha256sum {latest,best}/{model,optimizer}.safetensors); }
 fail() { echo "operation $operation: $1" >&2 && cat "$folder/log" >&2 && exit 1; }
 
 start undisturbed

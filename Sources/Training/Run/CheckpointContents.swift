@@ -25,8 +25,12 @@ struct CheckpointContents: Sendable {
     static let secondMoment = "exp_avg_sq."
 
     /// Everything but the tensors.
-    func smallFiles() throws -> [(name: String, contents: [UInt8])] {
-        [
+    ///
+    /// - Parameter links: names that shall point to the checkpoint.
+    func smallFiles(links: [String]) throws -> [(name: String, contents: [UInt8])] {
+        var state = state
+        state.links = links.isEmpty ? nil : links
+        return [
             (
                 "config.json",
                 try SavedModel.configJSON(model, maxLength: maxLength, truncation: source.tokenizer.truncation)

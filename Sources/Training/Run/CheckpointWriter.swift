@@ -37,7 +37,7 @@ final class CheckpointWriter {
         self.snapshot = snapshot
         try snapshot.take(run)
         guard run.isRoot else { return }
-        let files = try CheckpointContents(run).smallFiles()
+        let files = try CheckpointContents(run).smallFiles(links: links)
         let folder = RunFolder(path: run.configuration.output)
         let processors = run.placement.machines[0].processors
         let save = Save(store, folder, run.state, files, snapshot, run.watch, processors: processors, links: links)

@@ -31,6 +31,9 @@ package struct TrainerState: Sendable, Equatable, Codable {
     /// Canonical shards of a step, which a resumed run keeps.
     var shards: Int
     var best: Best?
+    /// Beside `latest`, the names that shall point to the checkpoint with this state: a run that goes on from it gives them to it
+    /// where the one before was cut off in between. Nil means none; a run itself has none.
+    var links: [String]?
     /// SHA-256 of everything in the configuration that decides the result.
     var configurationDigest: String
 

@@ -125,8 +125,15 @@ public final class TrainingRun {
                 configuration, options.resume, store: store, warn: { warnings.append($0) })
             claim = opened.claim
             guard let checkpoint = opened.checkpoint else { return [] }
-            return try Array(checkpoint.path.utf8) + [0]
-                + TrainerState(file: checkpoint.file("trainer_state.json")).json
+            var state = try TrainerState(file: checkpoint.file("trainer_state.json"))
+            if options.resume == .auto {
+                // A file may name what it likes; only what this run would write is taken from it.
+                let known = Set(
+                    [CheckpointStore.bestName] + datasets.map { CheckpointStore.bestName(ofTask: $0.name) })
+                try store.completeCommit(of: checkpoint, links: (state.links ?? []).filter(known.contains))
+            }
+            state.links = nil
+            return try Array(checkpoint.path.utf8) + [0] + state.json
         }
         self.claim = claim
         warnings.forEach(reporter.warning)
