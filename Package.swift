@@ -63,7 +63,9 @@ let package = Package(
         // Floor 5: programs
         .executableTarget(
             name: "mtbert-dist",
-            dependencies: ["DataParallel", "LinearAlgebra", "MPI", "Metrics", "Reporting", "Training", argumentParser],
+            dependencies: [
+                "DataParallel", "LinearAlgebra", "MPI", "Metrics", "Reporting", "TaskData", "Training", argumentParser,
+            ],
             swiftSettings: common),
 
         // Tests

@@ -2,6 +2,7 @@ import ArgumentParser
 import DataParallel
 import Foundation
 import MPI
+import TaskData
 import Training
 
 struct Bench: ParsableCommand {
@@ -35,6 +36,9 @@ struct Bench: ParsableCommand {
 
     @Option(help: "Canonical shards of a step.")
     var shards = 8
+
+    @Option(help: "What decides which texts share a shard, as batch.balance does: none or tokens.")
+    var balance = "none"
 
     @Option(help: "Shards that a rank computes at once.")
     var threads = 1
@@ -73,6 +77,10 @@ struct Bench: ParsableCommand {
         }
         settings.precision = precision
         settings.exchange = try ExchangeKind(argument: exchange)
+        guard let balance = ShardBalance(rawValue: balance) else {
+            throw UsageError("--balance is \(balance); it must be none or tokens")
+        }
+        settings.balance = balance
         if let lengths {
             if uniform != nil { throw UsageError("--uniform and --lengths are both given; keep one of them") }
             guard let data = FileManager.default.contents(atPath: lengths),

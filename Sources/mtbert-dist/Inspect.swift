@@ -58,7 +58,8 @@ struct InspectPlan: ParsableCommand {
                     try RunConfiguration(demonstrationWith: overrides)
                 }
             guard from >= 1, steps >= 0 else { throw UsageError("--from counts from 1 and --steps from 0") }
-            try PlanPrinter(configuration).lines(from..<from + steps) { print($0) }
+            var printer = try PlanPrinter(configuration)
+            printer.lines(from..<from + steps) { print($0) }
         }
     }
 }

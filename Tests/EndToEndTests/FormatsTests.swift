@@ -266,10 +266,13 @@ extension EndToEnd {
         }
 
         /// Tokens and examples of each step, counted from the plan and the tokenizer, are those that the log has.
-        @Test func whatIsTrainedIsThePlan() async throws {
+        @Test(arguments: ["none", "tokens"]) func whatIsTrainedIsThePlan(balance: String) async throws {
             let project = try Project()
-            try await project.train(into: "run", ranks: 2)
-            let outcome = try await Program.run(["inspect", "plan", project.path("run.yaml"), "--steps", "9"])
+            let setting = ["--set", "batch.balance=\(balance)"]
+            try await project.train(into: "run", ranks: 2, setting)
+            let outcome = try await Program.run(
+                ["inspect", "plan", project.path("run.yaml"), "--steps", "9"] + setting)
+            #expect(outcome.code == 0, "\(outcome)")
             var lengths: [String: [Int]] = [:]
             for task in ["yesno", "mood"] {
                 let texts = try project.text("data/\(task).train.tsv").split(separator: "\n").dropFirst()

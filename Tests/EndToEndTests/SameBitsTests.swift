@@ -55,7 +55,7 @@ extension EndToEnd {
                 "freeze.embeddings=true", "freeze.layers=1", "optimizer.layer_decay=0.9", "tasks.mood.cap=8",
                 "regularization.label_smoothing=0.1", "regularization.adversarial=0.5",
                 "tasks.mood.class_weights=[1, 2, 3]",
-                "sampling.strategy=uniform", "batch.truncation=head_tail",
+                "sampling.strategy=uniform", "batch.truncation=head_tail", "batch.balance=tokens",
             ] {
                 try await project.train(into: setting, ["--set", setting])
                 let sums = try await project.sums(setting + "/checkpoints/latest")
@@ -72,7 +72,10 @@ extension EndToEnd {
                     "regularization.adversarial=0.5", "regularization.label_smoothing=0.1",
                     "tasks.mood.class_weights=balanced",
                 ],
-                ["sampling.strategy=annealed", "tasks.*.cap=20", "batch.max_length=8", "batch.truncation=head_tail"],
+                [
+                    "sampling.strategy=annealed", "tasks.*.cap=20", "batch.max_length=8", "batch.truncation=head_tail",
+                    "batch.balance=tokens",
+                ],
             ])
         func fineTuning(settings: [String]) async throws {
             let project = try Project()

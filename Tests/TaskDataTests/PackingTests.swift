@@ -84,6 +84,28 @@ private func texts(_ shard: PackedShard) -> [String] {
         #expect(try loader.next() == nil)
     }
 
+    /// Ranks that load different shards balance the same way, and what they load is what the plan says.
+    @Test func balancesByTokens() throws {
+        let tasks = try [dataset("a", rows: 1000, paired: true), dataset("b", rows: 200)]
+        let planner = try planner(tasks)
+        let loaders = [0..<2, 2..<4].map { shards in
+            ShardLoader(
+                tasks: tasks, planner: planner, encoder: ByteEncoder(), maxLength: 32, balance: .tokens,
+                shards: shards, steps: 1...20)
+        }
+        for step in 1...20 {
+            let loaded = try loaders.map { try #require(try $0.next()) }
+            #expect(loaded[0].plan == loaded[1].plan)
+            let plain = planner.plan(step: step)
+            for (own, right) in zip(loaded[0].plan.shards, plain.shards) {
+                #expect(own.map(\.task) == right.map(\.task), "step \(step)")
+            }
+            let shards = loaded.flatMap(\.shards)
+            #expect(shards.map(\.rows) == loaded[0].plan.shards.map { $0.map(\.index) })
+            #expect(shards.map(\.tasks) == loaded[0].plan.shards.map { $0.map(\.task) })
+        }
+    }
+
     @Test func keepsToTheLengthLimit() throws {
         let tasks = try [dataset("a", rows: 50)]
         let loader = ShardLoader(

@@ -93,13 +93,24 @@ struct ExamplePacker {
 extension PackedShard {
     /// Shards of random tokens, for measurements.
     ///
-    /// - Parameter lengths: of the sequences, dealt to the shards in order; they belong to two tasks by turns.
-    public static func random(_ lengths: [Int], shardCount: Int, vocabularySize: Int, seed: UInt64) -> [PackedShard] {
+    /// - Parameters:
+    ///   - lengths: of the sequences; they belong to two tasks by turns.
+    ///   - balance: what decides to which shard they are dealt: their order, or their lengths.
+    public static func random(
+        _ lengths: [Int], shardCount: Int, vocabularySize: Int, seed: UInt64, balance: ShardBalance = .none
+    ) -> [PackedShard] {
         var generator = SeededGenerator(key: [seed])
-        return (0..<shardCount).map { number in
+        let inOrder = (0..<shardCount).map { number in
+            (number * lengths.count / shardCount..<(number + 1) * lengths.count / shardCount).map {
+                ExampleReference(task: $0 % 2, index: $0)
+            }
+        }
+        var plan = StepPlan(
+            step: 1, shards: inOrder, taskCounts: [(lengths.count + 1) / 2, lengths.count / 2], weights: [1, 1])
+        if balance == .tokens { plan = plan.balanced { lengths[$0.index] } }
+        return plan.shards.enumerated().map { number, examples in
             var shard = PackedShard(number: number)
-            let range = number * lengths.count / shardCount..<(number + 1) * lengths.count / shardCount
-            for index in range {
+            for index in examples.map(\.index) {
                 for _ in 0..<lengths[index] {
                     shard.tokenIDs.append(Int32(generator.next(below: vocabularySize)))
                 }

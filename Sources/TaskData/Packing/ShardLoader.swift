@@ -7,7 +7,7 @@ public struct LoadedStep: Sendable {
 
 /// Gives one rank the packed shards of step after step, tokenized ahead of use on another thread.
 ///
-/// Only texts of the rank's own shards are read and tokenized.
+/// Only texts of the rank's own shards are read and tokenized, but where shards are balanced.
 public final class ShardLoader: Sendable {
     private let prefetcher: Prefetcher<LoadedStep>
 
@@ -18,22 +18,18 @@ public final class ShardLoader: Sendable {
     ///   - steps: the steps to load; a resumed run begins behind the one that it resumes from.
     ///   - depth: the most steps ready at a time.
     public init(
-        tasks: [TaskDataset], planner: StepPlanner, encoder: any TextEncoder, maxLength: Int, shards: Range<Int>,
-        steps: ClosedRange<Int>, depth: Int = 3
+        tasks: [TaskDataset], planner: StepPlanner, encoder: any TextEncoder, maxLength: Int,
+        balance: ShardBalance = .none, shards: Range<Int>, steps: ClosedRange<Int>, depth: Int = 3
     ) {
-        precondition(tasks.map(\.name) == planner.tasks.map(\.name), "the planner plans for other tasks")
         precondition(shards.upperBound <= planner.shardCount, "shards beyond those of the plan")
-        let files = tasks.map(\.train)
         prefetcher = Prefetcher(depth: depth, name: "shard loader") {
-            var packer = ExamplePacker(encoder: encoder, maxLength: maxLength)
+            var planner = BalancedPlanner(
+                planner, tasks: tasks, encoder: encoder, maxLength: maxLength, balance: balance)
             var remaining = steps.makeIterator()
             return {
                 guard let step = remaining.next() else { return nil }
                 let plan = planner.plan(step: step)
-                let packed = shards.map { shard in
-                    packer.pack(plan.shards[shard], number: shard) { files[$0] }
-                }
-                return LoadedStep(plan: plan, shards: packed)
+                return LoadedStep(plan: plan, shards: shards.map { planner.pack($0, of: plan) })
             }
         }
     }

@@ -1,4 +1,7 @@
 import Metrics
+import TaskData
+
+extension ShardBalance: ConfigurationChoice {}
 
 extension RunConfiguration {
     /// What a step takes.
@@ -6,6 +9,7 @@ extension RunConfiguration {
         /// Examples of all tasks in a step.
         public var size = 32
         public var shards = Shards.count(8)
+        public var balance = ShardBalance.none
         /// Tokens of an example, special tokens included; longer ones are cut.
         public var maxLength = 128
         public var truncation = Truncation.head
@@ -20,6 +24,9 @@ extension RunConfiguration {
         static let keys: [ConfigurationKey<Self>] = [
             .value("size", \.size, .within(1...1_000_000), help: "examples of all tasks in a step"),
             .value("shards", \.shards, help: "canonical shards of a step; auto: the fewest from 8 that suit the ranks"),
+            .value(
+                "balance", \.balance,
+                help: "which examples share a shard: by their order, or by tokens, so that all ranks have as many"),
             .value(
                 "max_length", \.maxLength, .within(3...100_000), help: "tokens of an example, special tokens included"),
             .value(

@@ -15,11 +15,12 @@ public struct Benchmark {
         public var precision = RunConfiguration.Precision.fp32
         /// Examples of each rank in a step.
         public var batch = 16
-        /// The lengths of the sequences, used one after the other; those of a step are dealt to the ranks in order.
+        /// The lengths of the sequences, used one after the other; those of a step are dealt to the shards as `balance` says.
         public var lengths = [128]
         public var steps = 6
         public var warmup = 2
         public var shards = 8
+        public var balance = ShardBalance.none
         public var threads = 1
         public var exchange = ExchangeKind.auto
 
@@ -125,8 +126,9 @@ public struct Benchmark {
     /// The same operations as a step of `TrainingRun`.
     private func train(_ replica: Replica, _ step: Int, _ lengths: [Int], _ clock: inout StepClock) throws {
         let shards = PackedShard.random(
-            lengths, shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize, seed: UInt64(step)
-        )
+            lengths, shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize,
+            seed: UInt64(step),
+            balance: settings.balance)
         let share = settings.shards / communicator.size
         let own = Array(shards[communicator.rank * share..<(communicator.rank + 1) * share])
         clock.note(\.data)

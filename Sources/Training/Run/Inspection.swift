@@ -6,17 +6,28 @@ import TaskData
 /// The plan of a run's steps, for other programs to replay.
 public struct PlanPrinter {
     private let planner: StepPlanner
+    /// Where the plan depends on the lengths of texts, and so on the model's tokenizer.
+    private var balanced: BalancedPlanner?
 
     /// - Throws: what is wrong with the configuration or its files.
     public init(_ configuration: RunConfiguration) throws {
         let datasets = try configuration.tasks.map { try TaskDataset(TaskDescription($0), seed: configuration.seed) }
         planner = try configuration.planner(datasets, shardCount: try configuration.batch.shards.count(ranks: 1))
+        guard configuration.batch.balance != .none else { return }
+        var source = try EncoderSource(configuration)
+        source.apply(configuration)
+        balanced = BalancedPlanner(
+            planner, tasks: datasets, encoder: source.tokenizer, maxLength: configuration.batch.maxLength,
+            balance: configuration.batch.balance)
     }
 
     /// Calls `body` with one JSON object a step.
-    public func lines(_ steps: Range<Int>, _ body: (String) -> Void) {
+    public mutating func lines(_ steps: Range<Int>, _ body: (String) -> Void) {
         let names = planner.tasks.map(\.name)
-        for step in steps { body(planner.plan(step: step).json(taskNames: names)) }
+        for step in steps {
+            let plan = balanced?.plan(step: step) ?? planner.plan(step: step)
+            body(plan.json(taskNames: names))
+        }
     }
 }
 

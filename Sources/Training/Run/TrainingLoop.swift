@@ -18,7 +18,8 @@ extension TrainingRun {
         let writer = CheckpointWriter(self)
         let loader = ShardLoader(
             tasks: datasets, planner: planner, encoder: source.tokenizer, maxLength: configuration.batch.maxLength,
-            shards: ownShards, steps: state.step + 1...max(totalSteps, state.step + 1))
+            balance: configuration.batch.balance, shards: ownShards,
+            steps: state.step + 1...max(totalSteps, state.step + 1))
         defer { loader.cancel() }
 
         if state.evaluationIsDue == true { try evaluateAndSave(writer, reporter) }
