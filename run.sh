@@ -351,7 +351,8 @@ natural_lengths() {
 }
 
 # Without options: a table of models, precisions and ranks, and of PyTorch by turns where `PYTHON` (python3) has torch and
-# transformers. Every figure is the median of three rounds.
+# transformers. Every figure is the median of three rounds. What heeds lengths is held against what does: --balance tokens
+# against PyTorch's batches grouped by length.
 bench_table() {
     build_program
     local folder model precision ranks round python=${PYTHON:-python3} peer=
@@ -365,8 +366,8 @@ bench_table() {
         say "run.sh: $python has no torch with transformers, so PyTorch's columns stay empty (PYTHON=… names another)"
     fi
     printf '%s, %s\n' "$(sed -nE 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" "$(date +%F)"
-    printf '%-10s %-9s %5s %9s %8s %12s %6s %12s %6s\n' \
-        model precision ranks tokens/s "of peak" "PyTorch DDP" ratio "its --group" ratio
+    printf '%-10s %-9s %5s %9s %8s %12s %6s %9s %12s %6s\n' \
+        model precision ranks tokens/s "of peak" "PyTorch DDP" ratio balanced "its --group" ratio
     for model in minilm bert-base; do
         for precision in "${precisions[@]}"; do
             for ranks in 1 2; do
@@ -385,6 +386,7 @@ bench_round() { # FILE
     local work=(--model "$model" --precision "$precision" --batch 16 --lengths "$folder/lengths.json")
     prepare_launcher "$ranks" 1
     "${launcher[@]}" "$program" bench --json --threads 1 "${work[@]}" >>"$1.own"
+    "${launcher[@]}" "$program" bench --json --threads 1 "${work[@]}" --balance tokens >>"$1.balanced"
     [[ $peer ]] || return 0
     local torchrun=("$python" -m torch.distributed.run --nproc-per-node "$ranks" "$root/Tests/Oracles/torch_bench.py")
     OMP_NUM_THREADS=1 "${torchrun[@]}" "${work[@]}" 2>/dev/null >>"$1.plain"
@@ -398,11 +400,12 @@ bench_line() { # FILE
     }
     awk -v model="$model" -v precision="$precision" -v ranks="$ranks" -v own="$(median_of "$1.own" tokens_per_second)" \
         -v share="$(median_of "$1.own" model_flops_utilization)" -v plain="$(median_of "$1.plain" tokens_per_second)" \
+        -v balanced="$(median_of "$1.balanced" tokens_per_second)" \
         -v group="$(median_of "$1.group" tokens_per_second)" '
         function number(x) { return x == "" ? "-" : sprintf("%.0f", x) }
-        function ratio(x) { return x == "" ? "-" : sprintf("%.1f", own / x) }
-        BEGIN { printf "%-10s %-9s %5d %9.0f %7.0f%% %12s %6s %12s %6s\n", model, precision, ranks, own, 100 * share,
-            number(plain), ratio(plain), number(group), ratio(group) }'
+        function ratio(own, x) { return x == "" ? "-" : sprintf("%.1f", own / x) }
+        BEGIN { printf "%-10s %-9s %5d %9.0f %7.0f%% %12s %6s %9.0f %12s %6s\n", model, precision, ranks, own,
+            100 * share, number(plain), ratio(own, plain), balanced, number(group), ratio(balanced, group) }'
 }
 
 summarize() { # HEADING LINES
