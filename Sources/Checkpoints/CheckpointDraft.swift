@@ -49,7 +49,7 @@ public final class CheckpointDraft {
         }
     }
 
-    /// Makes the draft the checkpoint of its step, then lets `latest` and each name of `links` point to it, then prunes.
+    /// Makes the draft the checkpoint of its step, then lets each name of `links` and last `latest` point to it, then prunes.
     ///
     /// Where the step has a whole checkpoint of the same content already, that one stays and the draft goes; one that is
     /// damaged or of other content is replaced. When this throws before the checkpoint has its name, older ones are

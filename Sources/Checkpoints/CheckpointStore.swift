@@ -7,7 +7,7 @@ import Glibc
 /// of what a name means is one rename.
 ///
 /// A commit goes through these steps, and may be cut off at any point without loss: every file of the draft is brought to
-/// disk, then the draft's folder; the draft takes its final name, and that is brought to disk; `latest` and `best` follow;
+/// disk, then the draft's folder; the draft takes its final name, and that is brought to disk; `best` and then `latest` follow;
 /// last, older checkpoints are pruned, each losing its name before its first file.
 ///
 /// One process writes to a store; any number may read.
@@ -77,7 +77,7 @@ public struct CheckpointStore: Sendable {
     /// Lets `latest` and other names point to `checkpoint`, which must exist: where a commit was cut off behind the rename, they
     /// point to older ones.
     public func completeCommit(of checkpoint: Checkpoint, links: [String]) throws {
-        for name in [Self.latestName] + links { try point(name, to: checkpoint) }
+        for name in links + [Self.latestName] { try point(name, to: checkpoint) }
     }
 
     /// Deletes a checkpoint: it loses its name before its first file.

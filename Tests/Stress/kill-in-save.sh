@@ -4,7 +4,7 @@
 #
 #   Tests/Stress/kill-in-save.sh [FIRST]
 #
-# Some five minutes on two cores. Exit code 0: all survived.
+# Some ten minutes on two cores. Exit code 0: all survived.
 # shellcheck source=Tests/Stress/prepare.sh
 source "$(dirname "$0")/prepare.sh"
 

@@ -44,7 +44,10 @@ struct ConfigurationErrorTests {
         ("batch: {size: 010}", "batch.size is 010, but must be an integer from 1 to 1000000"),
         ("batch: {size: }", "batch.size is empty, but must be an integer from 1 to 1000000"),
         ("batch: {shards: 0}", "batch.shards is 0, but must be auto or an integer from 1 to 4096"),
-        ("batch: 7", "batch is 7, but must be a mapping with keys out of size, shards, balance, max_length or truncation"),
+        (
+            "batch: 7",
+            "batch is 7, but must be a mapping with keys out of size, shards, balance, max_length or truncation"
+        ),
         ("optimizer: {learning_rate: 0}", "optimizer.learning_rate is 0, but must be a number above 0.0"),
         ("optimizer: {learning_rate: [1]}", "optimizer.learning_rate is a list, but must be a number above 0.0"),
         ("optimizer: {epsilon: .inf}", "optimizer.epsilon is .inf, but must be a number above 0.0"),
