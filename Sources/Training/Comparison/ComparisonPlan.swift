@@ -181,8 +181,8 @@ extension RunConfiguration {
     fileprivate func work(_ tasks: [(dataset: TaskDataset, byteCount: Double)]) -> Double {
         guard case .epochs(let epochs) = length else { return 0 }
         let counts = zip(self.tasks, tasks).map { min($0.limit ?? .max, $1.dataset.train.usableRows.count) }
-        // Finding where to move a text takes two thirds of a pass, without gradients of weights; then the text is run twice.
-        let passes = (epochs + finishing.epochs) * (regularization.adversarial > 0 ? 2.7 : 1)
+        // Finding where to move a text takes half a pass, without gradients of weights; then the text is run twice.
+        let passes = (epochs + finishing.epochs) * (regularization.adversarial > 0 ? 2.5 : 1)
         let steps = length.steps(examplesPerEpoch: counts.reduce(0, +), batchSize: batch.size)
         let evaluations = 1 + (evaluation.every > 0 ? steps / evaluation.every : 0)
         return zip(counts, tasks).reduce(0) { sum, task in

@@ -39,7 +39,7 @@ extension RunConfiguration {
             ),
             .value(
                 "adversarial", \.adversarial, .atLeast(0),
-                help: "train on each text also with its embeddings moved so far up its loss; takes 2.7 times the time"),
+                help: "train on each text also with its embeddings moved so far up its loss; takes 2.5 times the time"),
         ]
     }
 }
