@@ -127,8 +127,7 @@ public struct Benchmark {
     private func train(_ replica: Replica, _ step: Int, _ lengths: [Int], _ clock: inout StepClock) throws {
         let shards = PackedShard.random(
             lengths, shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize,
-            seed: UInt64(step),
-            balance: settings.balance)
+            seed: UInt64(step), balance: settings.balance)
         let share = settings.shards / communicator.size
         let own = Array(shards[communicator.rank * share..<(communicator.rank + 1) * share])
         clock.note(\.data)

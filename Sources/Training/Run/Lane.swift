@@ -42,7 +42,7 @@ final class Lane: @unchecked Sendable {
     ///
     /// - Parameter beforeBatch: called before each batch of shards.
     func computeLosses(of shards: ArraySlice<PackedShard>, dropoutKey: UInt64?, beforeBatch: () -> Void) -> [[Double]] {
-        if shards.count == 1 || copies * shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
+        if shards.count == 1 || shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
             beforeBatch()
             return pass.losses(PackedBatch(shards), dropoutKey: dropoutKey)
         }
