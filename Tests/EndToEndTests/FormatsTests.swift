@@ -261,6 +261,8 @@ extension EndToEnd {
                     #expect(order.sorted() == Array(0..<size), "epoch \(epoch) of \(task)")
                 }
             }
+            let balanced = try await Program.run(arguments + ["--set", "batch.balance=tokens"])
+            #expect(balanced.code == 0 && balanced.output != outcome.output, "the same plan: \(balanced)")
             let later = try await Program.run(arguments.dropLast() + ["2", "--from", "70"])
             #expect(later.output.split(separator: "\n") == outcome.output.split(separator: "\n").suffix(2))
         }

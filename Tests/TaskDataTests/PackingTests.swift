@@ -93,10 +93,16 @@ private func texts(_ shard: PackedShard) -> [String] {
                 tasks: tasks, planner: planner, encoder: ByteEncoder(), maxLength: 32, balance: .tokens,
                 shards: shards, steps: 1...20)
         }
+        /// The beginning, the end of each segment, and in each a letter before the number.
+        func length(_ example: ExampleReference) -> Int {
+            let segment = 1 + String(example.index).count
+            return example.task == 0 ? 3 + 2 * segment : 2 + segment
+        }
         for step in 1...20 {
             let loaded = try loaders.map { try #require(try $0.next()) }
             #expect(loaded[0].plan == loaded[1].plan)
             let plain = planner.plan(step: step)
+            #expect(loaded[0].plan == plain.balanced(by: length))
             for (own, right) in zip(loaded[0].plan.shards, plain.shards) {
                 #expect(own.map(\.task) == right.map(\.task), "step \(step)")
             }
