@@ -99,11 +99,35 @@ import Testing
         for adds in [false, true] {
             let before = Grid(rows, RegisterTile.columns, seed: 3)
             let (whole, parts) = (memory.matrix(before), memory.matrix(before))
+            let panel = RegisterTile.LeftPanel(packed: left.base, rows: rows)
             RegisterTile.multiply(
-                depth: depth, left: left.base, rows: rows, right: right.base, into: whole.base, stride: whole.stride,
-                adds: adds)
-            RegisterTile.multiplyInParts(depth, left.base, rows, right.base, parts.base, parts.stride, adds)
+                depth: depth, left: panel, right: right.base, into: whole.base, stride: whole.stride, adds: adds)
+            RegisterTile.multiplyInParts(depth, panel, right.base, parts.base, parts.stride, adds)
             #expect(whole.bits == parts.bits)
+        }
+        #expect(memory.isIntact)
+    }
+
+    /// Rows have the same bits whether they are read from a packed panel or where they stand.
+    @Test(arguments: [0, 1, 7, 768]) func placeOfRowsMakesNoDifference(depth: Int) {
+        let memory = GuardedMemory()
+        let values = Grid(RegisterTile.rows, depth, seed: 1)
+        let rows = memory.matrix(values)
+        let packed = memory.matrix(Grid(depth, RegisterTile.rows) { values[$1, $0] })
+        let right = memory.matrix(Grid(depth, RegisterTile.columns, seed: 2))
+        for adds in [false, true] {
+            let before = Grid(RegisterTile.rows, RegisterTile.columns, seed: 3)
+            let results = (memory.matrix(before), memory.matrix(before), memory.matrix(before))
+            let inPlace = RegisterTile.LeftPanel(rowsFrom: rows.base, stride: rows.stride)
+            RegisterTile.multiply(
+                depth: depth, left: .init(packed: packed.base, rows: RegisterTile.rows), right: right.base,
+                into: results.0.base, stride: results.0.stride, adds: adds)
+            RegisterTile.multiply(
+                depth: depth, left: inPlace, right: right.base, into: results.1.base, stride: results.1.stride,
+                adds: adds)
+            RegisterTile.multiplyInParts(depth, inPlace, right.base, results.2.base, results.2.stride, adds)
+            #expect(results.0.bits == results.1.bits)
+            #expect(results.0.bits == results.2.bits)
         }
         #expect(memory.isIntact)
     }

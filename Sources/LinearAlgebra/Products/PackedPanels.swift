@@ -15,19 +15,29 @@ enum PackedPanels {
         (columns + RegisterTile.columns - 1) / RegisterTile.columns * RegisterTile.columns * depth
     }
 
-    /// Left panels of the rows of `op(matrix)`; the panel of row i, a multiple of 12, begins at i · depth.
+    /// The left panel of at most 12 rows.
     ///
     /// - Parameters:
-    ///   - matrix: [rows, depth], or [depth, rows] where transposed.
+    ///   - matrix: [rows, depth]; not without rows.
     ///   - target: `leftElements` elements; overwritten.
-    static func packRows(_ matrix: MatrixView, _ operand: Operand, into target: VectorView) {
-        let (rows, depth) = operand == .asIs ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
-        require(target.count >= leftElements(rows: rows, depth: depth), "too little memory for a packed left operand")
-        if operand == .transposed { return copy(matrix, width: RegisterTile.rows, into: target.base) }
-        for row in stride(from: 0, to: rows, by: RegisterTile.rows) {
-            let range = row..<min(row + RegisterTile.rows, rows)
-            transpose(matrix.rows(range), into: target.base + row * depth, step: paddedRows(range.count))
-        }
+    static func packLeft(rowsOf matrix: MatrixView, into target: VectorView) {
+        require(
+            1...RegisterTile.rows ~= matrix.rows
+                && target.count >= leftElements(rows: matrix.rows, depth: matrix.columns),
+            "too little memory for a packed left operand, or too many rows")
+        transpose(matrix, into: target.base, step: paddedRows(matrix.rows))
+    }
+
+    /// Left panels whose rows are the columns of a matrix; the panel of row i, a multiple of 12, begins at i · depth.
+    ///
+    /// - Parameters:
+    ///   - matrix: [depth, rows].
+    ///   - target: `leftElements` elements; overwritten.
+    static func packLeft(columnsOf matrix: MatrixView, into target: VectorView) {
+        require(
+            target.count >= leftElements(rows: matrix.columns, depth: matrix.rows),
+            "too little memory for a packed left operand")
+        copy(matrix, width: RegisterTile.rows, into: target.base)
     }
 
     /// Right panels of the columns of `op(matrix)`; the panel of column j, a multiple of 32, begins at j · depth.
@@ -35,7 +45,7 @@ enum PackedPanels {
     /// - Parameters:
     ///   - matrix: [depth, columns], or [columns, depth] where transposed.
     ///   - target: `rightElements` elements; overwritten.
-    static func packColumns(_ matrix: MatrixView, _ operand: Operand, into target: VectorView) {
+    static func packRight(_ matrix: MatrixView, _ operand: Operand, into target: VectorView) {
         let (depth, columns) = operand == .asIs ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
         require(target.count >= rightElements(columns: columns, depth: depth), "too little memory for a packed operand")
         if operand == .asIs { return copy(matrix, width: RegisterTile.columns, into: target.base) }
@@ -47,28 +57,28 @@ enum PackedPanels {
         }
     }
 
-    /// Copies panels of `width` columns, 12 or 32, row by row. A few panels are written at a time, so that each row is read in
-    /// whole cache lines.
+    /// Copies panels of `width` columns, 12 or 32: a few rows from end to end at a time, so that memory is read in long runs.
     @inline(never)
     private static func copy(_ matrix: MatrixView, width: Int, into target: UnsafeMutablePointer<Float>) {
         let (depth, stride) = (matrix.rows, matrix.stride)
         let whole = matrix.columns / width * width
-        for first in Swift.stride(from: 0, to: whole, by: 8 * width) {
-            let columns = Swift.stride(from: first, to: min(first + 8 * width, whole), by: width)
-            // Whole registers, beyond a panel of 12 too: a later row stands behind what is read, and overwrites what is written.
-            for row in 0..<max(depth - 1, 0) {
-                let (source, line) = (matrix.base + row &* stride, target + row &* width)
-                for column in columns {
-                    line.store(source.lanes(at: column), at: column &* depth)
-                    if width > laneCount {
-                        line.store(source.lanes(at: column &+ laneCount), at: column &* depth &+ laneCount)
-                    }
+        // Whole registers, beyond a panel of 12 too: a later row stands behind what is read, and overwrites what is written.
+        for start in Swift.stride(from: 0, to: depth - 1, by: 8) {
+            let count = min(8, depth - 1 - start)
+            for column in Swift.stride(from: 0, to: whole, by: width) {
+                var source = matrix.base + start &* stride + column
+                var line = target + column &* depth + start &* width
+                for _ in 0..<count {
+                    line.store(source.lanes(at: 0), at: 0)
+                    if width > laneCount { line.store(source.lanes(at: laneCount), at: laneCount) }
+                    source += stride
+                    line += width
                 }
             }
-            for column in columns where depth > 0 {
-                let line = target + column * depth + (depth - 1) * width
-                line.update(from: matrix.base + (depth - 1) * stride + column, count: width)
-            }
+        }
+        for column in Swift.stride(from: 0, to: whole, by: width) where depth > 0 {
+            let line = target + column * depth + (depth - 1) * width
+            line.update(from: matrix.base + (depth - 1) * stride + column, count: width)
         }
         let rest = matrix.columns - whole
         let step = width == RegisterTile.rows ? paddedRows(rest) : width

@@ -1,8 +1,8 @@
 /// A product of two panels whose result stays in registers: the inner loop of every large product.
 ///
-/// A left panel holds 4, 8 or 12 rows of the left operand, a right panel 32 columns of the right one, both step by step along
-/// the summed index: `left[k · rows + i]` and `right[k · 32 + j]`. With AVX-512 the 12 × 32 sums take 24 of the 32 registers, and
-/// each step has 24 fused multiply-adds against 14 loads, so that the multipliers never wait.
+/// A left panel holds 4, 8 or 12 rows of the left operand, a right panel 32 columns of the right one, step by step along the
+/// summed index: `right[k · 32 + j]`. With AVX-512 the 12 × 32 sums take 24 of the 32 registers, and each step has 24 fused
+/// multiply-adds against 14 loads, so that the multipliers never wait.
 ///
 /// Every element is the sum over the steps in their order, by itself: its bits depend on nothing but its row and its column.
 package enum RegisterTile {
@@ -13,34 +13,52 @@ package enum RegisterTile {
     /// Left panels come in multiples of so many rows.
     static let rowQuantum = 4
 
-    /// `target = Σ left[k, i] · right[k, j]`, or that added to what is there.
+    /// Rows of a left operand: element (i, k) is `base[i · rowStride + k · stepStride]`.
+    package struct LeftPanel {
+        let base: UnsafeMutablePointer<Float>
+        let rows, rowStride, stepStride: Int
+
+        /// A panel made by `PackedPanels`: its rows side by side, step by step.
+        package init(packed base: UnsafeMutablePointer<Float>, rows: Int) {
+            (self.base, self.rows, rowStride, stepStride) = (base, rows, 1, rows)
+        }
+
+        /// Twelve rows where they stand in a matrix.
+        package init(rowsFrom base: UnsafeMutablePointer<Float>, stride: Int) {
+            (self.base, rows, rowStride, stepStride) = (base, RegisterTile.rows, stride, 1)
+        }
+    }
+
+    /// `target = Σ left[i, k] · right[k, j]`, or that added to what is there.
     ///
     /// - Parameters:
     ///   - depth: steps of the sum.
-    ///   - left: a panel of `rows` rows: 4, 8 or 12.
+    ///   - left: 4, 8 or 12 rows.
     ///   - right: a panel of 32 columns.
-    ///   - target: `rows` rows of 32 elements, `stride` elements apart.
+    ///   - target: as many rows of 32 elements, `stride` elements apart.
     package static func multiply(
-        depth: Int, left: UnsafeMutablePointer<Float>, rows: Int, right: UnsafeMutablePointer<Float>,
-        into target: UnsafeMutablePointer<Float>, stride: Int, adds: Bool
+        depth: Int, left: LeftPanel, right: UnsafeMutablePointer<Float>, into target: UnsafeMutablePointer<Float>,
+        stride: Int, adds: Bool
     ) {
-        switch hasWideRegisters ? rows : 0 {
-        case 12: multiply12(depth, left, right, target, stride, adds)
-        case 8: multiply8(depth, left, right, target, stride, adds)
-        case 4: multiply4(depth, left, right, target, stride, adds)
-        default: multiplyInParts(depth, left, rows, right, target, stride, adds)
+        switch (hasWideRegisters ? left.rows : 0, left.rowStride) {
+        case (12, 1): multiply12(depth, left.base, right, target, stride, adds)
+        case (12, _): multiply12InPlace(depth, left, right, target, stride, adds)
+        case (8, _): multiply8(depth, left.base, right, target, stride, adds)
+        case (4, _): multiply4(depth, left.base, right, target, stride, adds)
+        default: multiplyInParts(depth, left, right, target, stride, adds)
         }
     }
 
     /// The same, bit by bit, in parts of four rows and 16 columns: eight registers of AVX2, sixteen of NEON.
     package static func multiplyInParts(
-        _ depth: Int, _ left: UnsafeMutablePointer<Float>, _ rows: Int, _ right: UnsafeMutablePointer<Float>,
-        _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ adds: Bool
+        _ depth: Int, _ left: LeftPanel, _ right: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>,
+        _ stride: Int, _ adds: Bool
     ) {
-        for row in Swift.stride(from: 0, to: rows, by: rowQuantum) {
+        for row in Swift.stride(from: 0, to: left.rows, by: rowQuantum) {
             for column in Swift.stride(from: 0, to: columns, by: laneCount) {
                 multiplyPart(
-                    depth, left + row, leftStep: rows, right + column, target + row * stride + column, stride, adds)
+                    depth, left.base + row * left.rowStride, left.rowStride, left.stepStride, right + column,
+                    target + row * stride + column, stride, adds)
             }
         }
     }
@@ -53,19 +71,18 @@ package enum RegisterTile {
         _ depth: Int, _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>,
         _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ adds: Bool
     ) {
-        var (first, second, third) = (FourRows(), FourRows(), FourRows())
-        var (left, right) = (left, right)
-        for _ in 0..<depth {
-            let (low, high) = (right.lanes(at: 0), right.lanes(at: 16))
-            first.add(left, low, high)
-            second.add(left + 4, low, high)
-            third.add(left + 8, low, high)
-            left += 12
-            right += columns
-        }
-        first.write(to: target, stride, adds)
-        second.write(to: target + 4 &* stride, stride, adds)
-        third.write(to: target + 8 &* stride, stride, adds)
+        TwelveRows(depth, left, rowStride: 1, stepStride: rows, right).write(to: target, stride, adds)
+    }
+
+    @inline(never)
+    private static func multiply12InPlace(
+        _ depth: Int, _ left: LeftPanel, _ right: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>,
+        _ stride: Int, _ adds: Bool
+    ) {
+        // The step stays a variable: for a constant 1 the compiler loads the factors of two steps together, and has too few
+        // registers for them.
+        TwelveRows(depth, left.base, rowStride: left.rowStride, stepStride: left.stepStride, right).write(
+            to: target, stride, adds)
     }
 
     @inline(never)
@@ -77,8 +94,8 @@ package enum RegisterTile {
         var (left, right) = (left, right)
         for _ in 0..<depth {
             let (low, high) = (right.lanes(at: 0), right.lanes(at: 16))
-            first.add(left, low, high)
-            second.add(left + 4, low, high)
+            first.add(left, 1, low, high)
+            second.add(left + 4, 1, low, high)
             left += 8
             right += columns
         }
@@ -94,7 +111,7 @@ package enum RegisterTile {
         var rows = FourRows()
         var (left, right) = (left, right)
         for _ in 0..<depth {
-            rows.add(left, right.lanes(at: 0), right.lanes(at: 16))
+            rows.add(left, 1, right.lanes(at: 0), right.lanes(at: 16))
             left += 4
             right += columns
         }
@@ -103,18 +120,18 @@ package enum RegisterTile {
 
     @inline(never)
     private static func multiplyPart(
-        _ depth: Int, _ left: UnsafeMutablePointer<Float>, leftStep: Int, _ right: UnsafeMutablePointer<Float>,
-        _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ adds: Bool
+        _ depth: Int, _ left: UnsafeMutablePointer<Float>, _ rowStride: Int, _ stepStride: Int,
+        _ right: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ adds: Bool
     ) {
         var (a, b, c, d) = (Lanes(), Lanes(), Lanes(), Lanes())
         var (left, right) = (left, right)
         for _ in 0..<depth {
             let lanes = right.lanes(at: 0)
             a = a.addingProduct(Lanes(repeating: left[0]), lanes)
-            b = b.addingProduct(Lanes(repeating: left[1]), lanes)
-            c = c.addingProduct(Lanes(repeating: left[2]), lanes)
-            d = d.addingProduct(Lanes(repeating: left[3]), lanes)
-            left += leftStep
+            b = b.addingProduct(Lanes(repeating: left[rowStride]), lanes)
+            c = c.addingProduct(Lanes(repeating: left[2 &* rowStride]), lanes)
+            d = d.addingProduct(Lanes(repeating: left[3 &* rowStride]), lanes)
+            left += stepStride
             right += columns
         }
         a.write(to: target, adds)
@@ -124,16 +141,44 @@ package enum RegisterTile {
     }
 }
 
+/// The sums of all rows of a tile.
+private struct TwelveRows {
+    private var (first, second, third) = (FourRows(), FourRows(), FourRows())
+
+    @inline(__always)
+    init(
+        _ depth: Int, _ left: UnsafeMutablePointer<Float>, rowStride: Int, stepStride: Int,
+        _ right: UnsafeMutablePointer<Float>
+    ) {
+        var (left, right) = (left, right)
+        for _ in 0..<depth {
+            let (low, high) = (right.lanes(at: 0), right.lanes(at: 16))
+            first.add(left, rowStride, low, high)
+            second.add(left + 4 &* rowStride, rowStride, low, high)
+            third.add(left + 8 &* rowStride, rowStride, low, high)
+            left += stepStride
+            right += RegisterTile.columns
+        }
+    }
+
+    @inline(__always)
+    func write(to target: UnsafeMutablePointer<Float>, _ stride: Int, _ adds: Bool) {
+        first.write(to: target, stride, adds)
+        second.write(to: target + 4 &* stride, stride, adds)
+        third.write(to: target + 8 &* stride, stride, adds)
+    }
+}
+
 /// The sums of four rows of a tile.
 private struct FourRows {
     private var (a, b, c, d) = (Row(), Row(), Row(), Row())
 
     @inline(__always)
-    mutating func add(_ left: UnsafeMutablePointer<Float>, _ low: Lanes, _ high: Lanes) {
+    mutating func add(_ left: UnsafeMutablePointer<Float>, _ rowStride: Int, _ low: Lanes, _ high: Lanes) {
         a.add(left[0], low, high)
-        b.add(left[1], low, high)
-        c.add(left[2], low, high)
-        d.add(left[3], low, high)
+        b.add(left[rowStride], low, high)
+        c.add(left[2 &* rowStride], low, high)
+        d.add(left[3 &* rowStride], low, high)
     }
 
     @inline(__always)

@@ -21,11 +21,11 @@ public func multiplyShardwise(
     let tileSize = RegisterTile.rows * RegisterTile.columns
     let tiles = scratch.tiles.vector((treeDepth(shardOffsets.count - 1) + 1) * tileSize)
     let rightPanels = scratch.right.vector(PackedPanels.rightElements(columns: n, depth: depth))
-    PackedPanels.packColumns(right, .asIs, into: rightPanels)
+    PackedPanels.packRight(right, .asIs, into: rightPanels)
     for row in stride(from: 0, to: m, by: leftColumns) {
         let rows = row..<min(row + leftColumns, m)
         let leftPanels = scratch.left.vector(PackedPanels.leftElements(rows: rows.count, depth: depth))
-        PackedPanels.packRows(left.columns(rows), .transposed, into: leftPanels)
+        PackedPanels.packLeft(columnsOf: left.columns(rows), into: leftPanels)
         let part = result.rows(rows)
         for column in stride(from: 0, to: n, by: RegisterTile.columns) {
             for row in stride(from: 0, to: rows.count, by: RegisterTile.rows) {
@@ -84,8 +84,8 @@ private struct ShardTile {
         repeat {
             let count = min(sumLength, end - start)
             RegisterTile.multiply(
-                depth: count, left: left + start &* rows, rows: rows, right: right + start &* RegisterTile.columns,
-                into: target, stride: stride, adds: adds)
+                depth: count, left: .init(packed: left + start &* rows, rows: rows),
+                right: right + start &* RegisterTile.columns, into: target, stride: stride, adds: adds)
             start += count
             adds = true
         } while start < end

@@ -11,8 +11,9 @@ public final class ProductScratch {
 /// `result = left · op(right)`, or that added to what is there, on the calling thread alone.
 ///
 /// Each element is a sum over k in ascending order, by fused multiply-adds, in pieces of 768: a row has the same bits whatever
-/// other rows are computed with it. Both operands are copied into panels (Goto and van de Geijn 2008, "Anatomy of
-/// high-performance matrix multiplication"); a few right panels stay in the second-level cache while all left ones pass by.
+/// other rows are computed with it. The right operand is copied into panels (Goto and van de Geijn 2008, "Anatomy of
+/// high-performance matrix multiplication"), a few of which stay in the second-level cache while all left rows pass by; those are
+/// read where they stand.
 ///
 /// - Parameters:
 ///   - left: [m, k].
@@ -30,21 +31,14 @@ public func multiply(
     if k == 0 && !adds { for row in 0..<m { result.row(row).fill(0) } }
     for start in stride(from: 0, to: k, by: sumLength) {
         let steps = start..<min(start + sumLength, k)
-        for row in stride(from: 0, to: m, by: leftRows) {
-            let rows = row..<min(row + leftRows, m)
-            let leftPanels = scratch.left.vector(PackedPanels.leftElements(rows: rows.count, depth: steps.count))
-            PackedPanels.packRows(left.rows(rows).columns(steps), .asIs, into: leftPanels)
-            for column in stride(from: 0, to: n, by: rightColumns) {
-                let columns = column..<min(column + rightColumns, n)
-                let panels = scratch.right.vector(
-                    PackedPanels.rightElements(columns: columns.count, depth: steps.count))
-                PackedPanels.packColumns(
-                    rightOperand == .asIs ? right.rows(steps).columns(columns) : right.rows(columns).columns(steps),
-                    rightOperand, into: panels)
-                multiplyPanels(
-                    depth: steps.count, leftPanels, panels, into: result.rows(rows).columns(columns),
-                    adds: adds || start > 0, scratch)
-            }
+        let part = LeftPart(left.columns(steps), scratch)
+        for column in stride(from: 0, to: n, by: rightColumns) {
+            let columns = column..<min(column + rightColumns, n)
+            let panels = scratch.right.vector(PackedPanels.rightElements(columns: columns.count, depth: steps.count))
+            PackedPanels.packRight(
+                rightOperand == .asIs ? right.rows(steps).columns(columns) : right.rows(columns).columns(steps),
+                rightOperand, into: panels)
+            multiplyPanels(part, panels, into: result.columns(columns), adds: adds || start > 0, scratch)
         }
     }
 }
@@ -53,27 +47,47 @@ public func multiply(
 let sumLength = 768
 /// Columns of the right operand that are packed at a time: four panels, and whole cache lines of the operand's rows.
 private let rightColumns = 128
-/// Rows of the left operand that are packed at a time: 4 megabytes at most, little beside a last-level cache.
-private let leftRows = 1368
 
-/// Every tile of a product of packed operands.
+/// Some columns of a left operand: whole panels are read where they stand, the rows behind them from a copy.
+private struct LeftPart {
+    private let matrix: MatrixView
+    private let packed: VectorView
+
+    init(_ matrix: MatrixView, _ scratch: ProductScratch) {
+        self.matrix = matrix
+        let rest = matrix.rows(matrix.rows / RegisterTile.rows * RegisterTile.rows..<matrix.rows)
+        packed = scratch.left.vector(PackedPanels.leftElements(rows: rest.rows, depth: matrix.columns))
+        if rest.rows > 0 { PackedPanels.packLeft(rowsOf: rest, into: packed) }
+    }
+
+    var depth: Int { matrix.columns }
+
+    /// - Parameter row: a multiple of 12.
+    func panel(from row: Int) -> RegisterTile.LeftPanel {
+        let rows = matrix.rows - row
+        return rows < RegisterTile.rows
+            ? .init(packed: packed.base, rows: PackedPanels.paddedRows(rows))
+            : .init(rowsFrom: matrix.base + row * matrix.stride, stride: matrix.stride)
+    }
+}
+
+/// Every tile of a product with packed right panels.
 private func multiplyPanels(
-    depth: Int, _ left: VectorView, _ right: VectorView, into result: MatrixView, adds: Bool, _ scratch: ProductScratch
+    _ left: LeftPart, _ right: VectorView, into result: MatrixView, adds: Bool, _ scratch: ProductScratch
 ) {
     for row in stride(from: 0, to: result.rows, by: RegisterTile.rows) {
+        let panel = left.panel(from: row)
         for column in stride(from: 0, to: result.columns, by: RegisterTile.columns) {
             let target = result.tile(row: row, column: column)
-            let (rows, panel) = (
-                PackedPanels.paddedRows(target.rows), (left.base + row * depth, right.base + column * depth)
-            )
-            if target.rows == rows && target.columns == RegisterTile.columns {
+            let rightPanel = right.base + column * left.depth
+            if target.rows == panel.rows && target.columns == RegisterTile.columns {
                 RegisterTile.multiply(
-                    depth: depth, left: panel.0, rows: rows, right: panel.1, into: target.base, stride: target.stride,
+                    depth: left.depth, left: panel, right: rightPanel, into: target.base, stride: target.stride,
                     adds: adds)
             } else {
                 let tile = scratch.tiles.matrix(rows: RegisterTile.rows, columns: RegisterTile.columns)
                 RegisterTile.multiply(
-                    depth: depth, left: panel.0, rows: rows, right: panel.1, into: tile.base, stride: tile.stride,
+                    depth: left.depth, left: panel, right: rightPanel, into: tile.base, stride: tile.stride,
                     adds: false)
                 target.copyPart(of: tile, adds: adds)
             }
