@@ -49,7 +49,8 @@ let package = Package(
         // Floor 3: model
         .target(
             name: "MultiTaskBERT",
-            dependencies: ["Checkpoints", "Kernels", "LinearAlgebra", "TaskData"], swiftSettings: common),
+            dependencies: ["Checkpoints", "DataParallel", "Kernels", "LinearAlgebra", "TaskData"], swiftSettings: common
+        ),
 
         // Floor 4: run
         .target(
@@ -81,7 +82,8 @@ let package = Package(
         .testTarget(
             name: "DataParallelTests", dependencies: ["DataParallel", "LinearAlgebra", "MPI"], swiftSettings: common),
         .testTarget(
-            name: "MultiTaskBERTTests", dependencies: ["MultiTaskBERT", "LinearAlgebra", "Checkpoints"],
+            name: "MultiTaskBERTTests",
+            dependencies: ["Checkpoints", "DataParallel", "LinearAlgebra", "MPI", "MultiTaskBERT"],
             swiftSettings: common),
         .testTarget(name: "TaskDataTests", dependencies: ["TaskData"], swiftSettings: common),
         .testTarget(name: "TrainingTests", dependencies: ["Checkpoints", "MPI", "Training"], swiftSettings: common),

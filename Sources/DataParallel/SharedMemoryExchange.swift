@@ -10,6 +10,8 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
     public let derived: VectorView
     private let memory: any SharedMemory
     private let rank: Int
+    /// The memory of all ranks, in their order, that holds parameters and gradients.
+    public let sharedMemory: [UnsafeMutableRawBufferPointer]
     private let summation: OwnedSummation
     /// The gradients of all lanes of all ranks.
     private let leaves: [VectorView]
@@ -34,6 +36,7 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
             byteCount: Self.lanesByteCount(count: count, table, lanes: lanes)
                 + (rank == 0 ? Self.parametersByteCount(count: count, derivedCount: derivedCount) : 0))
         self.memory = memory
+        sharedMemory = (0..<size).map { memory.piece(of: $0) }
         // Rank 0's piece begins with the parameters and what is derived from them; each lane is its gradient and its set of rows.
         var (leaves, touched): ([VectorView], [RowSet]) = ([], [])
         let setSize = RowSet.wordCount(table)

@@ -27,14 +27,26 @@ public final class FloatBuffer: @unchecked Sendable {
 
 /// Scratch memory that grows to the largest size asked for and is then reused: no allocation in the steady state.
 public final class GrowingBuffer: @unchecked Sendable {
-    private var buffer = FloatBuffer(count: 0)
+    private var memory = VectorView(UnsafeMutablePointer(bitPattern: 64)!, count: 0)
+    private var own: FloatBuffer?
+    private let arena: MemoryArena?
 
-    public init() {}
+    /// - Parameter arena: where the memory comes from as long as there is some left; memory of its own where nil.
+    public init(in arena: MemoryArena? = nil) { self.arena = arena }
 
     /// The first `count` elements; what they held before is lost where the memory has to grow.
     public func vector(_ count: Int) -> VectorView {
-        if buffer.view.count < count { buffer = FloatBuffer(count: count + count / 8) }
-        return buffer.view.slice(0..<count)
+        if memory.count < count { grow(to: count) }
+        return memory.slice(0..<count)
+    }
+
+    private func grow(to count: Int) {
+        if let piece = arena?.take(count) {
+            (memory, own) = (piece, nil)
+        } else {
+            let buffer = FloatBuffer(count: count + count / 8)
+            (memory, own) = (buffer.view, buffer)
+        }
     }
 
     /// The memory as a matrix without gaps.

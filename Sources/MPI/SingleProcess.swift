@@ -49,11 +49,16 @@ private final class OwnMemory: SharedMemory, @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
 
     init(byteCount: Int) {
-        bytes = .allocate(byteCount: max(byteCount, 1), alignment: 64)
-        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        // As shared memory: zeros, and pages that are never touched are never there.
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        let count = max(byteCount, 1)
+        guard let start = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
+            fatalError("out of memory: \(count) bytes were asked for")
+        }
+        bytes = UnsafeMutableRawBufferPointer(start: start, count: count)
     }
 
-    deinit { bytes.deallocate() }
+    deinit { munmap(bytes.baseAddress, bytes.count) }
 
     func piece(of rank: Int) -> UnsafeMutableRawBufferPointer { bytes }
     func synchronize() {}

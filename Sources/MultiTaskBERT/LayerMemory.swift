@@ -7,8 +7,7 @@ import LinearAlgebra
 /// is then shared by all layers.
 final class LayerActivations {
     private let precision: ProductPrecision
-    private let buffers = (0..<12).map { _ in GrowingBuffer() }
-    private let halfBuffers = (0..<4).map { _ in GrowingBuffer() }
+    private let buffers, halfBuffers: [GrowingBuffer]
     /// The layer's input as its first product takes it [tokens, hiddenSize].
     private(set) var input = ProductOperand.empty
     /// The rows of the input that the queries and the residual sum take [rows, hiddenSize].
@@ -33,7 +32,11 @@ final class LayerActivations {
     /// The layer's output [rows, hiddenSize].
     private(set) var output = MatrixView.empty
 
-    init(_ precision: ProductPrecision) { self.precision = precision }
+    init(_ precision: ProductPrecision, in arena: MemoryArena?) {
+        self.precision = precision
+        buffers = (0..<12).map { _ in GrowingBuffer(in: arena) }
+        halfBuffers = (0..<4).map { _ in GrowingBuffer(in: arena) }
+    }
 
     /// - Parameters:
     ///   - states: [tokens, hiddenSize], the layer's input.
@@ -96,13 +99,14 @@ final class LayerActivations {
 
 /// Memory that the layers use one after the other in the forward pass.
 final class SharedActivations {
-    let attended = GrowingBuffer()
+    let attended: GrowingBuffer
+
+    init(in arena: MemoryArena?) { attended = GrowingBuffer(in: arena) }
 }
 
 /// Memory for the gradients inside a layer, shared by all layers, and the time that they take.
 final class LayerGradients {
-    private let buffers = (0..<6).map { _ in GrowingBuffer() }
-    private let halfBuffers = (0..<6).map { _ in GrowingBuffer() }
+    private let buffers, halfBuffers: [GrowingBuffer]
     private(set) var outputProduct = ProductOperand.empty
     private(set) var intermediate = ProductOperand.empty
     private(set) var attentionProduct = ProductOperand.empty
@@ -120,10 +124,20 @@ final class LayerGradients {
 
     private let precision: ProductPrecision
 
-    init(_ precision: ProductPrecision) { self.precision = precision }
+    private let sharing: ProductSharing?
+
+    init(_ precision: ProductPrecision, _ sharing: ProductSharing?) {
+        self.precision = precision
+        self.sharing = sharing
+        buffers = (0..<6).map { _ in GrowingBuffer(in: sharing?.arena) }
+        halfBuffers = (0..<6).map { _ in GrowingBuffer(in: sharing?.arena) }
+    }
+
+    /// Computes parts of other lanes' products until no lane computes any more.
+    func help() -> Int { sharing?.help(productScratch, tree: tree) ?? 0 }
 
     func products(_ shardOffsets: [Int]) -> LinearProducts {
-        LinearProducts(shardOffsets: shardOffsets, scratch: productScratch, tree: tree)
+        LinearProducts(shardOffsets: shardOffsets, scratch: productScratch, tree: tree, sharing: sharing)
     }
 
     /// What the activation function of a feed-forward block gives in the forward pass [rows, intermediateSize], in the

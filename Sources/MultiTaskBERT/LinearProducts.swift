@@ -41,6 +41,8 @@ struct LinearProducts {
     let scratch: ProductScratch
     /// Memory for the tree over shards of products in bfloat16.
     let tree: GrowingBuffer
+    /// With whom products are computed; by the calling thread alone where nil.
+    let sharing: ProductSharing?
 
     /// `result = input · weightᵀ`.
     ///
@@ -49,7 +51,7 @@ struct LinearProducts {
     ///   - weight: [outputs, inputs].
     ///   - result: [tokens, outputs]; overwritten.
     func forward(_ input: ProductOperand, _ weight: ProductOperand, into result: MatrixView) {
-        multiply(input, weight, .transposed, into: result, adds: false)
+        run(.rows(right: .transposed, adds: false), input, weight, into: result)
     }
 
     /// `result = dOutput · weight`, or that added to what is there.
@@ -59,7 +61,7 @@ struct LinearProducts {
     ///   - weight: [outputs, inputs].
     ///   - result: [tokens, inputs]; overwritten, or added to.
     func inputGradient(_ dOutput: ProductOperand, _ weight: ProductOperand, into result: MatrixView, adds: Bool) {
-        multiply(dOutput, weight, .asIs, into: result, adds: adds)
+        run(.rows(right: .asIs, adds: adds), dOutput, weight, into: result)
     }
 
     /// `result = Σ dOutputᵀ · input`, as the balanced binary tree over the shards.
@@ -69,29 +71,24 @@ struct LinearProducts {
     ///   - input: [tokens, inputs].
     ///   - result: [outputs, inputs]; overwritten.
     func weightGradient(_ dOutput: ProductOperand, _ input: ProductOperand, into result: MatrixView) {
-        if let (left, right) = halves(dOutput, input) {
-            multiplyShardwise(transposed: left, right, shardOffsets: shardOffsets, into: result, scratch: tree)
-        } else {
-            multiplyShardwise(
-                transposed: dOutput.single, input.single, shardOffsets: shardOffsets, into: result, scratch: scratch)
-        }
+        run(.shards, dOutput, input, into: result)
     }
 
-    private func multiply(
-        _ left: ProductOperand, _ weight: ProductOperand, _ operand: Operand, into result: MatrixView, adds: Bool
+    private func run(
+        _ kind: LinearProduct.Kind, _ left: ProductOperand, _ right: ProductOperand, into result: MatrixView
     ) {
-        if let (left, right) = halves(left, weight) {
-            multiplyShards(left, shardOffsets: shardOffsets, right, operand, into: result, adds: adds)
+        let operands: LinearProduct.Operands
+        if let left = left.half, let right = right.half {
+            operands = .half(left, right)
         } else {
-            LinearAlgebra.multiply(left.single, weight.single, operand, into: result, adds: adds, scratch: scratch)
-        }
-    }
-
-    private func halves(_ left: ProductOperand, _ right: ProductOperand) -> (BFloat16View, BFloat16View)? {
-        guard let first = left.half, let second = right.half else {
             require(left.half == nil && right.half == nil, "a product of operands in two precisions")
-            return nil
+            operands = .single(left.single, right.single)
         }
-        return (first, second)
+        let product = LinearProduct(kind: kind, operands: operands, result: result, shardOffsets: shardOffsets)
+        if let sharing {
+            sharing.run(product, scratch, tree: tree)
+        } else {
+            product.run(scratch, tree: tree)
+        }
     }
 }

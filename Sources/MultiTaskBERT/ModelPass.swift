@@ -6,13 +6,13 @@ import LinearAlgebra
 public final class ModelPass {
     private let model: ModelShape
     private let parameters: ModelTensors
-    private let embedding = (normalized: GrowingBuffer(), inverseDeviation: GrowingBuffer(), output: GrowingBuffer())
+    private let embedding: (normalized: GrowingBuffer, inverseDeviation: GrowingBuffer, output: GrowingBuffer)
     private let encoderWeights: EncoderWeights
     private var layers: [LayerActivations] = []
-    private let shared = SharedActivations()
+    private let shared: SharedActivations
+    private let sharing: ProductSharing?
     private let work: LayerGradients
-    private let hidden = GrowingBuffer()
-    private let first = GrowingBuffer()
+    private let hidden, first: GrowingBuffer
     private let shardVectors = GrowingBuffer()
     private let means = GrowingBuffer()
     private let moves = GrowingBuffer()
@@ -25,12 +25,17 @@ public final class ModelPass {
     ///   - fineTuning: what `gradient` does beyond the plain recipe.
     public init(
         _ model: ModelShape, parameters: VectorView, weights: EncoderWeights? = nil,
-        fineTuning: FineTuning = FineTuning()
+        fineTuning: FineTuning = FineTuning(), sharing: ProductSharing? = nil
     ) {
         self.model = model
         self.fineTuning = fineTuning
         encoderWeights = weights ?? EncoderWeights(model, parameters: parameters, .single)
-        work = LayerGradients(encoderWeights.precision)
+        work = LayerGradients(encoderWeights.precision, sharing)
+        self.sharing = sharing
+        let arena = sharing?.arena
+        shared = SharedActivations(in: arena)
+        (hidden, first) = (GrowingBuffer(in: arena), GrowingBuffer(in: arena))
+        embedding = (GrowingBuffer(), GrowingBuffer(), GrowingBuffer(in: arena))
         self.parameters = model.tensors(parameters)
         heads = HeadPass(model, self.parameters, fineTuning)
     }
@@ -73,7 +78,7 @@ public final class ModelPass {
         observe(states)
         // Without a backward pass two sets of activations take turns: a layer reads the output of the one before.
         let sets = gradient == nil ? min(2, configuration.layerCount) : configuration.layerCount
-        while layers.count < sets { layers.append(LayerActivations(encoderWeights.precision)) }
+        while layers.count < sets { layers.append(LayerActivations(encoderWeights.precision, in: sharing?.arena)) }
         for index in 0..<configuration.layerCount {
             let saved = layers[index % sets]
             // The backward pass is done with a layer's activations before it writes the weight gradients of the layer below.
@@ -127,6 +132,12 @@ public final class ModelPass {
         batch.gatherFirstRows(states, into: first)
         return (all, heads.pool(first).flattened.array)
     }
+
+    /// Computes parts of other passes' products until none computes any more; nothing where products are not shared.
+    ///
+    /// - Returns: how many parts it computed.
+    @discardableResult
+    public func help() -> Int { work.help() }
 
     /// The loss of a batch and its gradient.
     ///

@@ -15,12 +15,12 @@ public func multiplyShards(
     into result: MatrixView, adds: Bool = false
 ) {
     require(shardOffsets.last == left.rows, "shards that do not cover the rows of a product")
-    let shape = BFloat16RowIndependence.Shape(
-        k: left.columns, n: result.columns, rightOperand: rightOperand, adds: adds)
+    let shape = BFloat16Independence.Shape(
+        k: left.columns, n: result.columns, rightOperand: rightOperand, adds: adds, width: result.columns)
     func joins(_ shard: Int) -> Bool {
         let rows = shardOffsets[shard + 1] - shardOffsets[shard]
         // One row alone is a product of a matrix and a vector, with sums in another order.
-        return rows != 1 && BFloat16RowIndependence.holds(for: shape)
+        return rows != 1 && BFloat16Independence.holds(for: shape)
     }
     var start = 0
     while start < shardOffsets.count - 1 {
@@ -32,16 +32,25 @@ public func multiplyShards(
     }
 }
 
-/// Whether oneDNN gives each row of a product the same bits whatever other rows are computed with it.
+/// Whether so many columns at a time of a product by `multiplyShards` have the bits that they have in the whole.
+public func columnsAreIndependent(k: Int, n: Int, _ rightOperand: Operand, adds: Bool, width: Int) -> Bool {
+    if n <= width { return true }
+    return BFloat16Independence.holds(for: .init(k: k, n: n, rightOperand: rightOperand, adds: adds, width: width))
+}
+
+/// Whether oneDNN gives each row of a product, or each element of some of its columns, the same bits whatever others are computed
+/// with it.
 ///
 /// It does wherever it was tried, but for a product of one row. Nothing documents this, so it is tried out, once for each kind
 /// of product that a model asks for.
-private enum BFloat16RowIndependence {
+private enum BFloat16Independence {
     /// What decides the path of a product, apart from the number of rows.
     struct Shape: Hashable {
         let k, n: Int
         let rightOperand: Operand
         let adds: Bool
+        /// Columns that are computed at a time; all of them where only rows are to be independent.
+        let width: Int
     }
 
     private static let known = Mutex<[Shape: Bool]>([:])
@@ -66,15 +75,20 @@ private enum BFloat16RowIndependence {
                 : random(shape.n, shape.k, stream: 1, in: rightMemory)
             let both = results.view.matrix(rows: 2 * rows, columns: shape.n)
             let (whole, part) = (both.rows(0..<rows), both.rows(rows..<2 * rows))
-            func product(_ range: Range<Int>, into result: MatrixView) {
+            func product(_ range: Range<Int>, width: Int, into result: MatrixView) {
                 result.flattened.fill(1)
-                multiply(
-                    left.rows(range), .asIs, right, shape.rightOperand, into: result, adds: shape.adds)
+                for start in stride(from: 0, to: shape.n, by: width) {
+                    let columns = start..<min(start + width, shape.n)
+                    multiply(
+                        left.rows(range), .asIs,
+                        shape.rightOperand == .asIs ? right.columns(columns) : right.rows(columns),
+                        shape.rightOperand, into: result.columns(columns), adds: shape.adds)
+                }
             }
-            product(0..<rows, into: whole)
-            return [2, 3, 15, 16, 31, 64, 101, 150].allSatisfy { count in
+            product(0..<rows, width: shape.n, into: whole)
+            return [2, 3, 15, 16, 31, 64, 101, 150, rows].allSatisfy { count in
                 let range = (rows - count) / 3..<(rows - count) / 3 + count
-                product(range, into: part.rows(0..<count))
+                product(range, width: shape.width, into: part.rows(0..<count))
                 return (0..<count * shape.n).allSatisfy {
                     part.base[$0].bitPattern == whole.base[range.lowerBound * shape.n + $0].bitPattern
                 }

@@ -21,17 +21,22 @@ public func multiplyShardwise(
         result.rows == m && result.columns == n && left.rows == right.rows && shardOffsets.first == 0
             && shardOffsets.last == left.rows && shardOffsets.count > 1,
         "a product of shards of \(left.rows) × \(m) and \(right.rows) × \(n) into \(result.rows) × \(result.columns)")
-    let width = min(n, widestBlock)
-    let height = max(16, blockSize / max(width, 1) / 16 * 16)
-    let temporary = scratch.matrix(rows: treeDepth(shardOffsets.count - 1) * height, columns: width)
-    for column in stride(from: 0, to: n, by: max(width, 1)) {
-        let columns = column..<min(column + width, n)
-        for row in stride(from: 0, to: m, by: height) {
-            let rows = row..<min(row + height, m)
-            ShardBlock(left: left.columns(rows), right: right.columns(columns), shardOffsets: shardOffsets).sum(
-                0..<shardOffsets.count - 1, into: result.rows(rows).columns(columns),
-                temporary.columns(0..<columns.count), depth: 0)
-        }
+    let grid = BlockGrid.ofShardwiseProduct(rows: m, columns: n)
+    let temporary = scratch.matrix(rows: treeDepth(shardOffsets.count - 1) * grid.height, columns: grid.width)
+    for block in 0..<grid.count {
+        let (rows, columns) = grid.ranges(block)
+        ShardBlock(left: left.columns(rows), right: right.columns(columns), shardOffsets: shardOffsets).sum(
+            0..<shardOffsets.count - 1, into: result.rows(rows).columns(columns),
+            temporary.columns(0..<columns.count), depth: 0)
+    }
+}
+
+extension BlockGrid {
+    /// The blocks of a product over shards in bfloat16.
+    public static func ofShardwiseProduct(rows: Int, columns: Int) -> BlockGrid {
+        let width = min(columns, widestBlock)
+        let height = max(16, blockSize / max(width, 1) / 16 * 16)
+        return BlockGrid(rows: rows, columns: columns, height: height, width: width)
     }
 }
 

@@ -92,6 +92,9 @@ public final class RankWatch: Sendable {
         return !isStopRequested
     }
 
+    /// The rank has nothing to do but wait for others, or something to do again.
+    func waits(_ isWaiting: Bool) { board.own.currentPlace.isWaiting = isWaiting }
+
     /// Whether this rank or another of the machine was asked to stop. The ranks have yet to agree on it.
     var isStopRequested: Bool {
         if board.isStopRequested { return true }

@@ -41,10 +41,12 @@ struct MemoryNeed {
     /// Code, libraries, and the scratch memory of products.
     private static let program = 80_000_000
 
+    /// Tokens of the largest shard that there can be.
+    var shardTokens: Int { (batchSize + shardCount - 1) / shardCount * maxLength * copies }
+
     /// Of one thread, with texts as long as they may be.
     private func activations(threads: Int) -> Int {
         let configuration = model.configuration
-        let shardTokens = (batchSize + shardCount - 1) / shardCount * maxLength * copies
         let laneTokens = shardTokens * shardCount / (worldSize * threads)
         let tokens = min(laneTokens, max(Replica.tokenBudget, shardTokens))
         let layer =

@@ -16,6 +16,8 @@ public struct RankPlacement: Sendable, Equatable {
         /// Bytes.
         public var memory: Int
         public var availableMemory: Int
+
+        fileprivate func hasCores(threads: Int) -> Bool { ranks * threads <= cores && threads <= coresPerRank }
     }
 
     /// In the order of their lowest ranks.
@@ -68,6 +70,11 @@ public struct RankPlacement: Sendable, Equatable {
         } ?? valid[0]
     }
 
+    /// Whether every lane of so many a rank has a core of its own.
+    func hasCores(threads: Int) -> Bool {
+        machines.allSatisfy { $0.hasCores(threads: threads) }
+    }
+
     /// Such as `host (2 cores, 24 GB)`.
     public var description: String {
         let cores = machines.reduce(0) { $0 + $1.cores }
@@ -81,7 +88,7 @@ public struct RankPlacement: Sendable, Equatable {
     /// - Parameter needed: bytes on a machine with so many ranks of so many threads.
     package func warnings(threads: Int, needed: (_ ranks: Int, _ threads: Int) -> Int) -> [String] {
         var warnings: [String] = []
-        if let full = machines.first(where: { $0.ranks * threads > $0.cores || threads > $0.coresPerRank }) {
+        if let full = machines.first(where: { !$0.hasCores(threads: threads) }) {
             let asked =
                 "\(full.ranks) \(full.ranks == 1 ? "rank" : "ranks") × \(threads) "
                 + (threads == 1 ? "thread" : "threads")

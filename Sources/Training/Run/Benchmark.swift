@@ -86,8 +86,7 @@ public struct Benchmark {
     public func run() throws -> Result {
         try watch.enter(.loading, step: 0)
         let replica = try Replica(
-            model, communicator, threads: settings.threads, exchange: settings.exchange, adamW: AdamW.Settings(),
-            precision: precision)
+            model, watch, try work(), adamW: AdamW.Settings(), precision: precision)
         if communicator.rank == 0 { model.initialize(replica.exchange.parameters, seed: 1) }
         try replica.broadcastParameters()
         let ownPeak = precision == .bfloat16 ? PeakRate.bfloat16() : PeakRate.singlePrecision()
@@ -123,6 +122,15 @@ public struct Benchmark {
             seconds: seconds(replica, since: before, clock))
     }
 
+    /// Collective.
+    private func work() throws -> Replica.Work {
+        let examples = (settings.batch * communicator.size + settings.shards - 1) / settings.shards
+        return Replica.Work(
+            threads: settings.threads, exchange: settings.exchange,
+            shardTokens: examples * (settings.lengths.max() ?? 1),
+            hasCores: try RankPlacement(communicator).hasCores(threads: settings.threads))
+    }
+
     /// The same operations as a step of `TrainingRun`.
     private func train(_ replica: Replica, _ step: Int, _ lengths: [Int], _ clock: inout StepClock) throws {
         let shards = PackedShard.random(
@@ -133,7 +141,7 @@ public struct Benchmark {
         clock.note(\.data)
         let weight = 2 / Double(lengths.count)
         let losses = replica.computeGradients(
-            own, weights: [weight, weight], dropoutKey: mixedKey(1, UInt64(step)), goesOn: watch.goesOn)
+            own, weights: [weight, weight], dropoutKey: mixedKey(1, UInt64(step)))
         clock.note(\.backward)
         let message = try replica.sumGradients() + (losses ?? []).joined()
         let all = try communicator.allGather(message)

@@ -15,15 +15,17 @@ final class Lane: @unchecked Sendable {
     private let tokenBudget: Int
 
     private let copies: Int
+    private let sharing: ProductSharing?
 
     init(
         _ model: ModelShape, parameters: VectorView, weights: EncoderWeights, gradient: VectorView, tokenBudget: Int,
-        fineTuning: FineTuning = FineTuning()
+        fineTuning: FineTuning = FineTuning(), sharing: ProductSharing? = nil
     ) {
+        self.sharing = sharing
         self.model = model
         self.tokenBudget = tokenBudget
         copies = fineTuning.copies
-        pass = ModelPass(model, parameters: parameters, weights: weights, fineTuning: fineTuning)
+        pass = ModelPass(model, parameters: parameters, weights: weights, fineTuning: fineTuning, sharing: sharing)
         self.gradient = GradientBuffer(model, flat: gradient)
     }
 
@@ -33,22 +35,33 @@ final class Lane: @unchecked Sendable {
     /// - Returns: for each shard the sum of each task's cross-entropies; nil where `goesOn` said no.
     func computeGradient(
         of shards: ArraySlice<PackedShard>, weights: [Double], dropoutKey: UInt64?,
-        goesOn: @Sendable () -> Bool = { true }
+        goesOn: @escaping @Sendable () -> Bool
     ) -> [[Double]]? {
-        compute(shards, weights, dropoutKey, into: gradient, depth: 0, goesOn)
+        func all() -> [[Double]]? { compute(shards, weights, dropoutKey, into: gradient, depth: 0, goesOn) }
+        guard let sharing else { return all() }
+        return sharing.computing(notesProgress: { _ = goesOn() }, all)
     }
 
     /// The losses that `computeGradient` returns, by forward passes alone.
     ///
     /// - Parameter beforeBatch: called before each batch of shards.
-    func computeLosses(of shards: ArraySlice<PackedShard>, dropoutKey: UInt64?, beforeBatch: () -> Void) -> [[Double]] {
+    func computeLosses(
+        of shards: ArraySlice<PackedShard>, dropoutKey: UInt64?, beforeBatch: @escaping @Sendable () -> Void
+    ) -> [[Double]] {
+        func all() -> [[Double]] { losses(shards, dropoutKey, beforeBatch) }
+        guard let sharing else { return all() }
+        return sharing.computing(notesProgress: beforeBatch, all)
+    }
+
+    private func losses(
+        _ shards: ArraySlice<PackedShard>, _ dropoutKey: UInt64?, _ beforeBatch: () -> Void
+    ) -> [[Double]] {
         if shards.count == 1 || shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
             beforeBatch()
             return pass.losses(PackedBatch(shards), dropoutKey: dropoutKey)
         }
         let middle = shards.startIndex + treeSplit(shards.count)
-        return computeLosses(of: shards[..<middle], dropoutKey: dropoutKey, beforeBatch: beforeBatch)
-            + computeLosses(of: shards[middle...], dropoutKey: dropoutKey, beforeBatch: beforeBatch)
+        return losses(shards[..<middle], dropoutKey, beforeBatch) + losses(shards[middle...], dropoutKey, beforeBatch)
     }
 
     private var reported: (forward: Double, backward: Double) = (0, 0)

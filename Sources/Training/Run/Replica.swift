@@ -15,16 +15,21 @@ final class Replica {
     let optimizer: AdamW
     let lanes: [Lane]
     private let weights: EncoderWeights
-    private let communicator: any Communicator
+    private let watch: RankWatch
+    private var communicator: any Communicator { watch.communicator }
 
     /// Collective.
+    ///
+    /// - Parameter work: how the ranks divide it.
     init(
-        _ model: ModelShape, _ communicator: any Communicator, threads: Int, exchange kind: ExchangeKind,
-        adamW: AdamW.Settings, precision: ProductPrecision, fineTuning: FineTuning = FineTuning()
+        _ model: ModelShape, _ watch: RankWatch, _ work: Work, adamW: AdamW.Settings, precision: ProductPrecision,
+        fineTuning: FineTuning = FineTuning()
     ) throws {
         self.model = model
-        self.communicator = communicator
-        let exchange = try makeExchange(kind, communicator, model, precision, lanes: threads)
+        self.watch = watch
+        let communicator = watch.communicator
+        let memory = try ReplicaMemory(model, communicator, work, precision)
+        let exchange = memory.exchange
         self.exchange = exchange
         optimizer = AdamW(
             adamW,
@@ -32,11 +37,23 @@ final class Replica {
             owned: exchange.ranges.ranges(of: communicator.rank))
         let weights = EncoderWeights(model, parameters: exchange.parameters, precision, copies: exchange.derived)
         self.weights = weights
-        lanes = exchange.gradients.map {
+        lanes = exchange.gradients.enumerated().map { index, gradient in
             Lane(
-                model, parameters: exchange.parameters, weights: weights, gradient: $0,
-                tokenBudget: Replica.tokenBudget, fineTuning: fineTuning)
+                model, parameters: exchange.parameters, weights: weights, gradient: gradient,
+                tokenBudget: Replica.tokenBudget, fineTuning: fineTuning,
+                sharing: memory.board.map { ProductSharing($0, lane: index) })
         }
+    }
+
+    /// How the ranks divide a step's work.
+    struct Work {
+        /// Lanes of each rank.
+        var threads: Int
+        var exchange = ExchangeKind.auto
+        /// Tokens of the largest shard that there can be.
+        var shardTokens: Int
+        /// Whether each lane has a core of its own, so that one that is done can help the others.
+        var hasCores: Bool
     }
 
     /// Tokens that a lane runs as one batch: enough to save traffic, little enough to keep the activations small.
@@ -53,43 +70,46 @@ final class Replica {
         }
     }
 
-    /// Runs the rank's shards forward and backward, each lane on its own thread.
+    /// Runs the rank's shards forward and backward.
     ///
-    /// - Parameters:
-    ///   - weights: of each task: what one example's cross-entropy counts.
-    ///   - goesOn: asked at shard boundaries, on any lane's thread.
-    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies; nil where `goesOn` said no.
-    func computeGradients(
-        _ shards: [PackedShard], weights: [Double], dropoutKey: UInt64, goesOn: @Sendable () -> Bool = { true }
-    ) -> [[Double]]? {
-        let lanes = lanes
-        let share = shards.count / lanes.count
-        let losses = Mutex([[[Double]]?](repeating: nil, count: lanes.count))
-        DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
-            let own = lanes[index].computeGradient(
-                of: shards[index * share..<(index + 1) * share], weights: weights, dropoutKey: dropoutKey,
-                goesOn: goesOn)
-            losses.withLock { $0[index] = own }
+    /// - Parameter weights: of each task: what one example's cross-entropy counts.
+    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies; nil where a stop was asked for at the
+    ///   boundary of a shard.
+    func computeGradients(_ shards: [PackedShard], weights: [Double], dropoutKey: UInt64) -> [[Double]]? {
+        let watch = watch
+        let losses = onLanes(shards) { lane, own in
+            lane.computeGradient(of: own, weights: weights, dropoutKey: dropoutKey, goesOn: watch.goesOn)
         }
-        let complete = losses.withLock { $0.compactMap { $0 } }
-        return complete.count == lanes.count ? complete.flatMap { $0 } : nil
+        let complete = losses.compactMap { $0 }
+        return complete.count == losses.count ? complete.flatMap { $0 } : nil
     }
 
-    /// The losses that `computeGradients` returns, by forward passes alone.
-    ///
-    /// - Parameter beforeBatch: called before each batch of shards, on any lane's thread.
-    func computeLosses(
-        _ shards: [PackedShard], dropoutKey: UInt64, beforeBatch: @Sendable () -> Void
-    ) -> [[Double]] {
-        let lanes = lanes
+    /// The losses that `computeGradients` returns, by forward passes alone. A stop does not cut it short.
+    func computeLosses(_ shards: [PackedShard], dropoutKey: UInt64) -> [[Double]] {
+        let watch = watch
+        return onLanes(shards) { lane, own in
+            lane.computeLosses(of: own, dropoutKey: dropoutKey) { _ = watch.goesOn() }
+        }.flatMap { $0 }
+    }
+
+    /// Runs each lane's share of the shards on a thread of its own. A lane that is done helps others of the machine, until none
+    /// computes any more.
+    private func onLanes<Result: Sendable>(
+        _ shards: [PackedShard], _ body: @Sendable (Lane, ArraySlice<PackedShard>) -> Result
+    ) -> [Result] {
+        let (lanes, watch) = (lanes, watch)
         let share = shards.count / lanes.count
-        let losses = Mutex([[[Double]]](repeating: [], count: lanes.count))
+        let results = Mutex([Result?](repeating: nil, count: lanes.count))
+        let done = Atomic(0)
         DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
-            let own = lanes[index].computeLosses(
-                of: shards[index * share..<(index + 1) * share], dropoutKey: dropoutKey, beforeBatch: beforeBatch)
-            losses.withLock { $0[index] = own }
+            let own = body(lanes[index], shards[index * share..<(index + 1) * share])
+            results.withLock { $0[index] = own }
+            // From then on the rank waits for others, even while it helps them.
+            if done.wrappingAdd(1, ordering: .relaxed).newValue == lanes.count { watch.waits(true) }
+            lanes[index].pass.help()
         }
-        return losses.withLock { $0.flatMap { $0 } }
+        watch.waits(false)
+        return results.withLock { $0.compactMap { $0 } }
     }
 
     /// Puts a number that is not finite where the next step writes again; for tests.
@@ -149,46 +169,4 @@ extension AdamW.Segment {
     init(_ tensor: ParameterTensor, rate: Double) {
         self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0, rate: rate)
     }
-}
-
-extension SharedMemoryExchange {
-    /// Bytes of shared memory that all replicas of a model need together.
-    static func byteCount(_ model: ModelShape, _ precision: ProductPrecision, lanes: Int, worldSize: Int) -> Int {
-        byteCount(
-            count: model.layout.count, model.wordTable, lanes: lanes, worldSize: worldSize,
-            derivedCount: EncoderWeights.copySize(model, precision))
-    }
-}
-
-extension ModelShape {
-    /// The embeddings of words, at the start of the flat buffer.
-    fileprivate var wordTable: SparseTable {
-        SparseTable(rows: configuration.vocabularySize, columns: configuration.hiddenSize)
-    }
-}
-
-/// Makes the buffers of the replicas.
-///
-/// - Throws: `UsageError` where shared memory was asked for and cannot be had.
-private func makeExchange(
-    _ kind: ExchangeKind, _ communicator: any Communicator, _ model: ModelShape, _ precision: ProductPrecision,
-    lanes: Int
-) throws -> any ReplicaExchange {
-    let (count, block) = (model.layout.count, GradientNorm.blockSize)
-    let copySize = EncoderWeights.copySize(model, precision)
-    let needed = SharedMemoryExchange.byteCount(model, precision, lanes: lanes, worldSize: communicator.size)
-    let isPossible = communicator.size == 1 || communicator.sharesMemory && SharedMemorySpace.has(needed)
-    // Ranks see the same file system, but not at the same moment: all do what the most cautious one finds.
-    let possible = try communicator.allGather(isPossible).allSatisfy { $0 }
-    if kind == .shared, !possible {
-        throw UsageError(
-            "--exchange shared needs all ranks on one machine and \(needed >> 20) MiB free in /dev/shm; use auto or messages"
-        )
-    }
-    if kind == .messages || !possible {
-        return MessageExchange(
-            communicator, count: count, table: model.wordTable, lanes: lanes, blockSize: block, derivedCount: copySize)
-    }
-    return try SharedMemoryExchange(
-        communicator, count: count, table: model.wordTable, lanes: lanes, blockSize: block, derivedCount: copySize)
 }

@@ -34,8 +34,7 @@ extension TrainingRun {
         let weights = plan.taskCounts.indices.map {
             plan.taskCounts[$0] == 0 ? 0 : plan.weights[$0] * factors[$0] / Double(plan.taskCounts[$0])
         }
-        let losses = replica.computeGradients(
-            shards, weights: weights, dropoutKey: dropoutKey(plan), goesOn: watch.goesOn)
+        let losses = replica.computeGradients(shards, weights: weights, dropoutKey: dropoutKey(plan))
         if spoils, watch.isSpoiled(.step, step: plan.step) { replica.spoilGradient() }
         return losses
     }
@@ -103,8 +102,7 @@ extension TrainingRun {
     /// Collective: the mean loss of each task in a step by forward passes alone, with the dropout of the step. A stop does not
     /// cut it short.
     private func look(at loaded: LoadedStep, _ clock: inout StepClock) throws -> [Double?] {
-        let watch = watch
-        let losses = replica.computeLosses(loaded.shards, dropoutKey: dropoutKey(loaded.plan)) { _ = watch.goesOn() }
+        let losses = replica.computeLosses(loaded.shards, dropoutKey: dropoutKey(loaded.plan))
         clock.notePasses(of: replica.lanes)
         let all = try communicator.allGather(losses.flatMap { $0 })
         clock.note(\.communication)

@@ -191,8 +191,11 @@ public final class TrainingRun {
         try communicator.agreeing { try source.requireRoom(for: model) }
         let fineTuning = try communicator.agreeing { try configuration.fineTuning(datasets, model) }
         replica = try Replica(
-            model, communicator, threads: plan.laneCount, exchange: options.exchange, adamW: configuration.adamW,
-            precision: precision, fineTuning: fineTuning)
+            model, watch,
+            Replica.Work(
+                threads: plan.laneCount, exchange: options.exchange, shardTokens: plan.memory.shardTokens,
+                hasCores: placement.hasCores(threads: plan.laneCount)),
+            adamW: configuration.adamW, precision: precision, fineTuning: fineTuning)
         taskGradients =
             configuration.needsTaskGradients
             ? TaskGradients(

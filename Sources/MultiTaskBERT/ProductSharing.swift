@@ -1,0 +1,64 @@
+import DataParallel
+import LinearAlgebra
+
+/// One lane's part in computing products together with lanes that are done.
+///
+/// `@unchecked Sendable`: one thread uses it at a time.
+public final class ProductSharing: @unchecked Sendable {
+    /// Memory that the other lanes see.
+    let arena: MemoryArena
+    private let board: WorkBoard
+    private let lane: Int
+    /// To be called where the lane comes to wait for helpers.
+    private var notesProgress: () -> Void = {}
+
+    /// - Parameter lane: of this rank.
+    public init(_ board: WorkBoard, lane: Int) {
+        (self.board, self.lane) = (board, lane)
+        let memory = board.arenas[lane]
+        let count = memory.count / MemoryLayout<Float>.stride
+        arena = MemoryArena(
+            VectorView(memory.baseAddress!.bindMemory(to: Float.self, capacity: count), count: count))
+    }
+
+    /// Computes a product, in parts where there is somebody to take some.
+    func run(_ product: LinearProduct, _ scratch: ProductScratch, tree: GrowingBuffer) {
+        guard board.hasHelpers, case let parts = product.partCount, parts > 1,
+            let job = product.job(board.place), job.count <= WorkBoard.jobCapacity
+        else { return product.run(scratch, tree: tree) }
+        board.share(
+            job, parts: parts, lane: lane, run: { product.part($0).run(scratch, tree: tree) }, wait: notesProgress)
+    }
+
+    /// Computes parts of other lanes' products until no lane computes any more.
+    /// - Returns: how many parts it computed.
+    func help(_ scratch: ProductScratch, tree: GrowingBuffer) -> Int {
+        board.help(lane: lane) { job, part in
+            LinearProduct(job: job, board.pointer).part(part).run(scratch, tree: tree)
+        }
+    }
+
+    /// Runs what computes products that may be shared.
+    ///
+    /// - Parameter notesProgress: called where the lane comes to wait for helpers.
+    public func computing<Result>(notesProgress: @escaping () -> Void, _ body: () -> Result) -> Result {
+        self.notesProgress = notesProgress
+        board.begin()
+        defer { board.end() }
+        return body()
+    }
+
+    /// Bytes that a lane's arena should have: with them the operands and results of all products of batches of so many tokens are
+    /// seen by others, where batches differ by less than a factor of two.
+    public static func arenaByteCount(_ model: ModelShape, _ precision: ProductPrecision, tokens: Int) -> Int {
+        let configuration = model.configuration
+        let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
+        let halves = precision == .bfloat16
+        // Of the lowest layer, and of the gradients inside a layer; the other layers' lie in the memory of gradients first.
+        let layer = 7 * hidden + intermediate + (halves ? 2 * hidden : 0)
+        let work = 9 * hidden + intermediate + (halves ? 3 * hidden + intermediate : 0)
+        let gradients = 4 * hidden * hidden + 2 * hidden * intermediate
+        let rest = max(0, tokens * layer - gradients)
+        return 2 * MemoryLayout<Float>.stride * (tokens * (layer + work) + (configuration.layerCount - 1) * rest)
+    }
+}
