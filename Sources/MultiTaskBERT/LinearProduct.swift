@@ -37,10 +37,10 @@ struct LinearProduct {
 
     // MARK: Parts
 
-    var partCount: Int { grid.count }
-
     /// One of the parts, as a product of its own.
-    func part(_ index: Int) -> LinearProduct {
+    ///
+    /// - Parameter grid: `grid` of the product.
+    func part(_ index: Int, of grid: BlockGrid) -> LinearProduct {
         let (rows, columns) = grid.ranges(index)
         let own: Operands =
             switch (kind, operands) {
@@ -59,7 +59,8 @@ struct LinearProduct {
     /// bert-base, and a millisecond's work.
     private static let width = 384
 
-    private var grid: BlockGrid {
+    /// The parts, as blocks of the result.
+    var grid: BlockGrid {
         let (rows, columns) = (result.rows, result.columns)
         switch (kind, operands) {
         case (.rows, .single):
@@ -79,8 +80,8 @@ struct LinearProduct {
 }
 
 extension LinearProduct {
-    /// The product as numbers, memory named by its place; nil where not all of it has one.
-    func job(_ place: (UnsafeRawPointer) -> Int?) -> [Int]? {
+    /// The product and its parts as numbers, memory named by its place; nil where not all of it has one.
+    func job(_ grid: BlockGrid, _ place: (UnsafeRawPointer) -> Int?) -> [Int]? {
         var numbers: [Int]
         switch kind {
         case .rows(let right, let adds): numbers = [right == .asIs ? 1 : 2, adds ? 1 : 0]
@@ -101,11 +102,11 @@ extension LinearProduct {
             numbers.append(1)
             guard append(left), append(right), append(result) else { return nil }
         }
-        return numbers + shardOffsets
+        return numbers + [grid.height, grid.width] + shardOffsets
     }
 
-    /// What `job` described.
-    init(job: UnsafeBufferPointer<Int>, _ pointer: (Int) -> UnsafeMutableRawPointer) {
+    /// One part of what `job` described.
+    init(part: Int, of job: UnsafeBufferPointer<Int>, _ pointer: (Int) -> UnsafeMutableRawPointer) {
         func single(_ start: Int) -> MatrixView {
             MatrixView(
                 pointer(job[start]).assumingMemoryBound(to: Float.self), rows: job[start + 1],
@@ -116,9 +117,11 @@ extension LinearProduct {
                 pointer(job[start]).assumingMemoryBound(to: UInt16.self), rows: job[start + 1],
                 columns: job[start + 2], stride: job[start + 3])
         }
-        kind = job[0] == 0 ? .shards : .rows(right: job[0] == 1 ? .asIs : .transposed, adds: job[1] == 1)
-        operands = job[2] == 0 ? .single(single(3), single(7)) : .half(half(3), half(7))
-        result = single(11)
-        shardOffsets = Array(job[15...])
+        let whole = LinearProduct(
+            kind: job[0] == 0 ? .shards : .rows(right: job[0] == 1 ? .asIs : .transposed, adds: job[1] == 1),
+            operands: job[2] == 0 ? .single(single(3), single(7)) : .half(half(3), half(7)), result: single(11),
+            shardOffsets: Array(job[17...]))
+        let (rows, columns) = (whole.result.rows, whole.result.columns)
+        self = whole.part(part, of: BlockGrid(rows: rows, columns: columns, height: job[15], width: job[16]))
     }
 }

@@ -23,18 +23,20 @@ public final class ProductSharing: @unchecked Sendable {
 
     /// Computes a product, in parts where there is somebody to take some.
     func run(_ product: LinearProduct, _ scratch: ProductScratch, tree: GrowingBuffer) {
-        guard board.hasHelpers, case let parts = product.partCount, parts > 1,
-            let job = product.job(board.place), job.count <= WorkBoard.jobCapacity
+        guard board.hasHelpers, case let grid = product.grid, grid.count > 1,
+            let job = product.job(grid, board.place), job.count <= WorkBoard.jobCapacity
         else { return product.run(scratch, tree: tree) }
         board.share(
-            job, parts: parts, lane: lane, run: { product.part($0).run(scratch, tree: tree) }, wait: notesProgress)
+            job, parts: grid.count, lane: lane, run: { product.part($0, of: grid).run(scratch, tree: tree) },
+            wait: notesProgress)
     }
 
     /// Computes parts of other lanes' products until no lane computes any more.
+    ///
     /// - Returns: how many parts it computed.
     func help(_ scratch: ProductScratch, tree: GrowingBuffer) -> Int {
         board.help(lane: lane) { job, part in
-            LinearProduct(job: job, board.pointer).part(part).run(scratch, tree: tree)
+            LinearProduct(part: part, of: job, board.pointer).run(scratch, tree: tree)
         }
     }
 
