@@ -37,7 +37,7 @@ enum PackedPanels {
         require(
             target.count >= leftElements(rows: matrix.columns, depth: matrix.rows),
             "too little memory for a packed left operand")
-        copy(matrix, width: RegisterTile.rows, into: target.base)
+        copyTwelve(matrix, into: target.base)
     }
 
     /// Right panels of the columns of `op(matrix)`; the panel of column j, a multiple of 32, begins at j · depth.
@@ -48,7 +48,7 @@ enum PackedPanels {
     static func packRight(_ matrix: MatrixView, _ operand: Operand, into target: VectorView) {
         let (depth, columns) = operand == .asIs ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
         require(target.count >= rightElements(columns: columns, depth: depth), "too little memory for a packed operand")
-        if operand == .asIs { return copy(matrix, width: RegisterTile.columns, into: target.base) }
+        if operand == .asIs { return copyThirtyTwo(matrix, into: target.base) }
         for column in stride(from: 0, to: columns, by: laneCount) {
             let panel = target.base + column / RegisterTile.columns * RegisterTile.columns * depth
             transpose(
@@ -57,8 +57,19 @@ enum PackedPanels {
         }
     }
 
-    /// Copies panels of `width` columns, 12 or 32: a few rows from end to end at a time, so that memory is read in long runs.
     @inline(never)
+    private static func copyTwelve(_ matrix: MatrixView, into target: UnsafeMutablePointer<Float>) {
+        copy(matrix, width: RegisterTile.rows, into: target)
+    }
+
+    @inline(never)
+    private static func copyThirtyTwo(_ matrix: MatrixView, into target: UnsafeMutablePointer<Float>) {
+        copy(matrix, width: RegisterTile.columns, into: target)
+    }
+
+    /// Copies panels of `width` columns, 12 or 32: a few rows from end to end at a time, so that memory is read in long runs.
+    /// Compiled for each width by itself, because a line is only two registers.
+    @inline(__always)
     private static func copy(_ matrix: MatrixView, width: Int, into target: UnsafeMutablePointer<Float>) {
         let (depth, stride) = (matrix.rows, matrix.stride)
         let whole = matrix.columns / width * width
