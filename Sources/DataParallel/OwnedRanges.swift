@@ -29,7 +29,12 @@ public struct OwnedRanges: Sendable, Equatable {
 
     /// The elements that a rank owns, ascending.
     public func ranges(of rank: Int) -> [Range<Int>] {
-        blocks(of: rank).map { $0.lowerBound * blockSize..<min($0.upperBound * blockSize, count) }
+        blocks(of: rank).map(elements(ofBlocks:))
+    }
+
+    /// The elements of consecutive blocks.
+    func elements(ofBlocks blocks: Range<Int>) -> Range<Int> {
+        min(blocks.lowerBound * blockSize, count)..<min(blocks.upperBound * blockSize, count)
     }
 
     /// How many elements a rank owns.

@@ -55,7 +55,7 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
         gradients = Array(leaves[rank * lanes..<(rank + 1) * lanes])
         parameters = Self.floats(memory.piece(of: 0), at: 0, count)
         derived = Self.floats(memory.piece(of: 0), at: Self.rounded(4 * count), derivedCount)
-        summation = OwnedSummation(ranges, table: table, leafCount: leaves.count)
+        summation = OwnedSummation(ranges, table: table, leafCount: leaves.count, threads: lanes)
         // Pages lie next to the processor that writes them first: the one that will update them.
         for range in ranges.ranges(of: rank) { parameters.slice(range).fill(0) }
         try memory.synchronize()
@@ -95,7 +95,7 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
     public func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum {
         for (lane, rows) in touchedRows.enumerated() { touched[rank * gradients.count + lane].assign(rows) }
         try memory.synchronize()
-        return summation.run(rank: rank, touched: touched, into: target) { leaves[$0].slice($1) }
+        return summation.run(rank: rank, touched: touched, into: target) { [leaves] in leaves[$0].slice($1) }
     }
 
     public func releaseGradients() throws { try memory.synchronize() }

@@ -62,7 +62,9 @@ struct TouchedElements {
 }
 
 /// A set of rows of a table, as bits in memory that somebody else owns.
-struct RowSet {
+///
+/// `@unchecked Sendable`: nobody assigns it while others read.
+struct RowSet: @unchecked Sendable {
     private let words: UnsafeMutableBufferPointer<UInt64>
 
     /// Words of memory that a set takes.

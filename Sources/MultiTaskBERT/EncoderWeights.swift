@@ -1,4 +1,3 @@
-import Dispatch
 import LinearAlgebra
 
 /// The weights that the encoder's products take: the parameters themselves, or copies of them in bfloat16, which `update` makes.
@@ -65,11 +64,8 @@ public final class EncoderWeights: @unchecked Sendable {
             let part = own.clamped(to: range)
             return part.isEmpty ? nil : operand.elements(part.lowerBound - start..<part.upperBound - start)
         }
-        DispatchQueue.concurrentPerform(iterations: threads) { thread in
-            for piece in pieces {
-                let count = piece.single.columns
-                piece.elements(count * thread / threads..<count * (thread + 1) / threads).finish(0..<1)
-            }
+        onThreads(threads) { thread in
+            for piece in pieces { piece.elements((0..<piece.single.columns).part(thread, of: threads)).finish(0..<1) }
         }
     }
 }

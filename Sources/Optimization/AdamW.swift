@@ -78,19 +78,24 @@ public final class AdamW: @unchecked Sendable {
     ///   - gradientScale: what the gradient is multiplied by: the clipping.
     ///   - updates: for each group the number of this update, from 1, for the bias correction; nil leaves the group's
     ///     parameters and moments alone.
+    ///   - threads: that share the work.
     public func update(
-        _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, updates: [Int?]
+        _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, updates: [Int?],
+        threads: Int = 1
     ) {
         require(
             parts.allSatisfy { updates.indices ~= $0.segment.group }, "an update that leaves out a group of parameters")
-        for (segment, moments) in parts {
-            guard let update = updates[segment.group] else { continue }
-            let learningRate = learningRate * segment.rate
-            let factors = factors(gradientScale: gradientScale, learningRate: learningRate, update: update)
-            let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
-            Self.update(
-                parameters.slice(segment.range), gradient.slice(segment.range), firstMoment.slice(moments),
-                secondMoment.slice(moments), factors, keep: keep)
+        onThreads(threads) { thread in
+            for (segment, moments) in parts {
+                guard let update = updates[segment.group] else { continue }
+                let learningRate = learningRate * segment.rate
+                let factors = factors(gradientScale: gradientScale, learningRate: learningRate, update: update)
+                let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
+                let (own, moments) = (segment.range.part(thread, of: threads), moments.part(thread, of: threads))
+                Self.update(
+                    parameters.slice(own), gradient.slice(own), firstMoment.slice(moments),
+                    secondMoment.slice(moments), factors, keep: keep)
+            }
         }
     }
 

@@ -52,14 +52,15 @@ import Testing
     ]
 
     /// Three steps by several optimizers that own a part each. Returns the parameters and both moments.
-    private func train(parts: [[Range<Int>]], _ memory: GuardedMemory) -> [[UInt32]] {
+    private func train(parts: [[Range<Int>]], _ memory: GuardedMemory, threads: Int = 1) -> [[UInt32]] {
         let parameters = memory.vector(Grid(1, 200, seed: 1).values)
         let optimizers = parts.map { AdamW(.init(), segments: Self.segments, owned: $0) }
         for step in 1...3 {
             let gradient = memory.vector(Grid(1, 200, seed: UInt64(step) + 1).values)
             for optimizer in optimizers {
                 optimizer.update(
-                    parameters, gradient: gradient, gradientScale: 0.7, learningRate: 1e-3, updates: [step])
+                    parameters, gradient: gradient, gradientScale: 0.7, learningRate: 1e-3, updates: [step],
+                    threads: threads)
             }
         }
         return [
@@ -78,6 +79,13 @@ import Testing
         // One optimizer with many ranges.
         let isSameTogether = train(parts: [parts], memory) == whole
         #expect(isSameTogether)
+        #expect(memory.isIntact)
+    }
+
+    @Test(arguments: [2, 3, 8, 50]) func bitsDoNotDependOnTheThreads(threads: Int) {
+        let memory = GuardedMemory()
+        let isSame = train(parts: [[0..<200]], memory, threads: threads) == train(parts: [[0..<200]], memory)
+        #expect(isSame)
         #expect(memory.isIntact)
     }
 

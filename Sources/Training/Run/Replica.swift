@@ -160,7 +160,7 @@ final class Replica {
     func update(gradientScale: Float, learningRate: Double, updates: [Int?]) {
         optimizer.update(
             exchange.parameters, gradient: exchange.gradients[0], gradientScale: gradientScale,
-            learningRate: learningRate, updates: updates)
+            learningRate: learningRate, updates: updates, threads: lanes.count)
     }
 }
 
