@@ -64,26 +64,36 @@ private enum ReLU: ActivationFunction {
 ///   - input: [tokens, intermediateSize].
 ///   - bias: [intermediateSize].
 ///   - output: [tokens, intermediateSize]; overwritten.
-public func activate(_ input: MatrixView, bias: VectorView, _ activation: Activation, into output: MatrixView) {
+public func activate(_ input: MatrixView, bias: VectorView, _ activation: Activation, into output: OperandView) {
     require(
         input.rows == output.rows && input.columns == output.columns && bias.count == input.columns,
         "an activation between matrices of unlike sizes")
-    switch activation {
-    case .gelu: activate(input, bias, output, GELU.self)
-    case .geluNew: activate(input, bias, output, NewGELU.self)
-    case .relu: activate(input, bias, output, ReLU.self)
+    switch output {
+    case .single(let output): activate(input, bias, activation, OperandRows(output))
+    case .half(let output): activate(input, bias, activation, OperandRows(output))
     }
 }
 
 @inline(__always)
-private func activate<Function: ActivationFunction>(
-    _ input: MatrixView, _ bias: VectorView, _ output: MatrixView, _ function: Function.Type
+private func activate<Element: OperandElement>(
+    _ input: MatrixView, _ bias: VectorView, _ activation: Activation, _ output: OperandRows<Element>
+) {
+    switch activation {
+    case .gelu: activate(input, bias, GELU.self, output)
+    case .geluNew: activate(input, bias, NewGELU.self, output)
+    case .relu: activate(input, bias, ReLU.self, output)
+    }
+}
+
+@inline(__always)
+private func activate<Function: ActivationFunction, Element: OperandElement>(
+    _ input: MatrixView, _ bias: VectorView, _ function: Function.Type, _ output: OperandRows<Element>
 ) {
     for row in 0..<input.rows {
-        let (source, target) = (input.base + row * input.stride, output.base + row * output.stride)
+        let (source, target) = (input.base + row * input.stride, output[row])
         forEachPiece(of: input.columns) { offset, count in
             let x = source.piece(offset, count) + bias.base.piece(offset, count)
-            target.storePiece(Function.value(x), offset, count)
+            Element.write(Function.value(x), to: target, offset, count)
         }
     }
 }
@@ -92,37 +102,58 @@ private func activate<Function: ActivationFunction>(
 /// it for every layer.
 ///
 /// - Parameters:
-///   - dOutput: [tokens, intermediateSize]; overwritten by the gradient of the input.
-///   - input: [tokens, intermediateSize], as given to `activate`; overwritten by its output.
+///   - dOutput: [tokens, intermediateSize].
+///   - input: [tokens, intermediateSize], as given to `activate`.
 ///   - bias: [intermediateSize].
-///   - dBias: [intermediateSize]; overwritten by the sum over the rows.
+///   - output: [tokens, intermediateSize]; overwritten by what `activate` gives; may be `input`.
+///   - dInput: [tokens, intermediateSize], in the precision of `output`; overwritten; may be `dOutput`.
+///   - dBias: [intermediateSize]; overwritten by the sum over the rows of the gradient, before it is rounded.
 public func activateBackward(
-    _ dOutput: MatrixView, input: MatrixView, bias: VectorView, _ activation: Activation, dBias: VectorView
+    _ dOutput: MatrixView, input: MatrixView, bias: VectorView, _ activation: Activation, output: OperandView,
+    dInput: OperandView, dBias: VectorView
 ) {
+    func isLikeInput(_ rows: Int, _ columns: Int) -> Bool { rows == input.rows && columns == input.columns }
     require(
-        input.rows == dOutput.rows && input.columns == dOutput.columns && bias.count == input.columns
-            && dBias.count == input.columns, "the gradient of an activation between matrices of unlike sizes")
-    switch activation {
-    case .gelu: activateBackward(dOutput, input, bias, dBias, GELU.self)
-    case .geluNew: activateBackward(dOutput, input, bias, dBias, NewGELU.self)
-    case .relu: activateBackward(dOutput, input, bias, dBias, ReLU.self)
+        isLikeInput(dOutput.rows, dOutput.columns) && isLikeInput(output.rows, output.columns)
+            && isLikeInput(dInput.rows, dInput.columns) && bias.count == input.columns && dBias.count == input.columns,
+        "the gradient of an activation between matrices of unlike sizes")
+    dBias.fill(0)
+    switch (output, dInput) {
+    case (.single(let output), .single(let dInput)):
+        activateBackward(dOutput, input, bias, activation, OperandRows(output), OperandRows(dInput), dBias)
+    case (.half(let output), .half(let dInput)):
+        activateBackward(dOutput, input, bias, activation, OperandRows(output), OperandRows(dInput), dBias)
+    default: fatalError("broken invariant: an activation and its gradient in two precisions")
     }
 }
 
 @inline(__always)
-private func activateBackward<Function: ActivationFunction>(
-    _ dOutput: MatrixView, _ input: MatrixView, _ bias: VectorView, _ dBias: VectorView, _ function: Function.Type
+private func activateBackward<Element: OperandElement>(
+    _ dOutput: MatrixView, _ input: MatrixView, _ bias: VectorView, _ activation: Activation,
+    _ output: OperandRows<Element>, _ dInput: OperandRows<Element>, _ dBias: VectorView
 ) {
-    dBias.fill(0)
+    switch activation {
+    case .gelu: activateBackward(dOutput, input, bias, GELU.self, output, dInput, dBias)
+    case .geluNew: activateBackward(dOutput, input, bias, NewGELU.self, output, dInput, dBias)
+    case .relu: activateBackward(dOutput, input, bias, ReLU.self, output, dInput, dBias)
+    }
+}
+
+@inline(__always)
+private func activateBackward<Function: ActivationFunction, Element: OperandElement>(
+    _ dOutput: MatrixView, _ input: MatrixView, _ bias: VectorView, _ function: Function.Type,
+    _ output: OperandRows<Element>, _ dInput: OperandRows<Element>, _ dBias: VectorView
+) {
     let sum = dBias.base
     for row in 0..<input.rows {
         let (source, gradient) = (input.base + row * input.stride, dOutput.base + row * dOutput.stride)
+        let (value, slope) = (output[row], dInput[row])
         forEachPiece(of: input.columns) { offset, count in
             let x = source.piece(offset, count) + bias.base.piece(offset, count)
-            let (value, derivative) = Function.valueAndDerivative(x)
-            source.storePiece(value, offset, count)
+            let (y, derivative) = Function.valueAndDerivative(x)
             let d = gradient.piece(offset, count) * derivative
-            gradient.storePiece(d, offset, count)
+            Element.write(y, to: value, offset, count)
+            Element.write(d, to: slope, offset, count)
             sum.storePiece(sum.piece(offset, count) + d, offset, count)
         }
     }

@@ -47,7 +47,7 @@ public struct Attention: Sendable {
     ///   - context: [queries, hiddenSize]; overwritten.
     ///   - scratch: memory for some attention heads of one sequence.
     public func forward(
-        _ projections: AttentionProjections, bias: VectorView, sequenceOffsets: ArraySlice<Int>,
+        _ projections: AttentionProjections<MatrixView>, bias: VectorView, sequenceOffsets: ArraySlice<Int>,
         statistics: VectorView, into context: MatrixView, scratch: GrowingBuffer
     ) {
         requireSizes(projections, bias, context)
@@ -111,10 +111,10 @@ public struct Attention: Sendable {
     ///   - dContext: [queries, hiddenSize].
     ///   - context, projections, bias, statistics: as in and behind the forward pass.
     ///   - dProjections: like `projections`; overwritten.
-    ///   - dBias: [3 · hiddenSize]; overwritten by the sum of the rows of `dProjections`.
+    ///   - dBias: [3 · hiddenSize]; overwritten by the sum of the rows of `dProjections`, before they are rounded.
     public func backward(
-        _ dContext: MatrixView, context: MatrixView, projections: AttentionProjections, bias: VectorView,
-        sequenceOffsets: ArraySlice<Int>, statistics: VectorView, into dProjections: AttentionProjections,
+        _ dContext: MatrixView, context: MatrixView, projections: AttentionProjections<MatrixView>, bias: VectorView,
+        sequenceOffsets: ArraySlice<Int>, statistics: VectorView, into dProjections: AttentionProjections<OperandView>,
         dBias: VectorView, scratch: GrowingBuffer
     ) {
         requireSizes(projections, bias, context)
@@ -147,7 +147,7 @@ public struct Attention: Sendable {
     /// One attention head of one sequence.
     private func backward(
         _ head: Int, _ rows: Range<Int>, _ own: AttentionBackwardTiles.Head, _ tiles: AttentionBackwardTiles,
-        _ statistics: MatrixView, into gradient: (query: BiasedRows, key: BiasedRows, value: BiasedRows)
+        _ statistics: MatrixView, into gradient: BiasedParts<OperandView>
     ) {
         let length = rows.count
         let queries = 0..<gradient.query.rows.rows
@@ -166,15 +166,17 @@ public struct Attention: Sendable {
             let (kept, dScores) = (tiles.kept.rows(quads), tiles.dScores.rows(quads))
             let result = tiles.result.rows(quads)
             multiplyTiles(kept.columns(queries), .asIs, own.dContext.rows(queries), into: result)
-            copyBack(result, into: gradient.value, block)
+            copyBack(result, into: gradient.value.rows, block, sum: gradient.value.vector)
             multiplyTiles(dScores.columns(queries), .asIs, own.query.rows(queries), into: result)
-            copyBack(result, into: gradient.key, block)
+            copyBack(result, into: gradient.key.rows, block, sum: gradient.key.vector)
             multiplyTiles(
                 dScores.rows(0..<block.count).columns(0..<dQuery.rows), .transposed, own.key.rows(block),
                 into: dQuery, adds: first > 0)
             first += AttentionBackwardTiles.blockSize
         }
-        copyBack(dQuery, times: 1 / Float(headSize).squareRoot(), into: gradient.query, queries)
+        copyBack(
+            dQuery, times: 1 / Float(headSize).squareRoot(), into: gradient.query.rows, queries,
+            sum: gradient.query.vector)
     }
 
     /// The probabilities behind the dropout and the gradient of the scores for some keys and the queries of the statistics.
@@ -197,11 +199,14 @@ public struct Attention: Sendable {
         }
     }
 
-    private func requireSizes(_ projections: AttentionProjections, _ bias: VectorView, _ context: MatrixView) {
+    private func requireSizes<Matrix: SlicedMatrix>(
+        _ projections: AttentionProjections<Matrix>, _ bias: VectorView, _ context: MatrixView
+    ) {
         let (query, key, value) = (projections.query, projections.key, projections.value)
         require(
-            [query, key, value, context].allSatisfy { $0.columns == headCount * headSize }
-                && bias.count == 3 * headCount * headSize && key.rows == value.rows && query.rows == context.rows,
+            [query, key, value].allSatisfy { $0.columns == headCount * headSize }
+                && context.columns == headCount * headSize && bias.count == 3 * headCount * headSize
+                && key.rows == value.rows && query.rows == context.rows,
             "an attention of unlike sizes")
     }
 
@@ -231,30 +236,47 @@ public struct Attention: Sendable {
     }
 
     /// The query, key and value columns of some attention heads, with their biases or the gradients of these.
-    private func parts(
-        of projections: AttentionProjections, _ queries: Range<Int>, _ rows: Range<Int>, _ bias: VectorView,
+    private func parts<Matrix: SlicedMatrix>(
+        of projections: AttentionProjections<Matrix>, _ queries: Range<Int>, _ rows: Range<Int>, _ bias: VectorView,
         _ heads: Range<Int>
-    ) -> (query: BiasedRows, key: BiasedRows, value: BiasedRows) {
+    ) -> BiasedParts<Matrix> {
         let (own, hiddenSize) = (columns(heads), headCount * headSize)
-        func part(_ matrix: MatrixView, _ rows: Range<Int>, _ third: Int) -> BiasedRows {
+        func part(_ matrix: Matrix, _ rows: Range<Int>, _ third: Int) -> (rows: Matrix, vector: VectorView) {
             let vector = bias.slice(own.lowerBound + third * hiddenSize..<own.upperBound + third * hiddenSize)
             return (matrix.rows(rows).columns(own), vector)
         }
         return (part(projections.query, queries, 0), part(projections.key, rows, 1), part(projections.value, rows, 2))
     }
+
+    /// Rows, and the vector that belongs to each of them.
+    private typealias BiasedParts<Matrix> = (
+        query: (rows: Matrix, vector: VectorView), key: (rows: Matrix, vector: VectorView),
+        value: (rows: Matrix, vector: VectorView)
+    )
 }
 
+/// A matrix of either precision.
+public protocol SlicedMatrix: Sendable {
+    var rows: Int { get }
+    var columns: Int { get }
+    func rows(_ range: Range<Int>) -> Self
+    func columns(_ range: Range<Int>) -> Self
+}
+
+extension MatrixView: SlicedMatrix {}
+extension OperandView: SlicedMatrix {}
+
 /// What attention is computed from, or the gradient of it.
-public struct AttentionProjections: Sendable {
+public struct AttentionProjections<Matrix: SlicedMatrix>: Sendable {
     /// [queries, hiddenSize].
-    let query: MatrixView
+    let query: Matrix
     /// [tokens, hiddenSize].
-    let key, value: MatrixView
+    let key, value: Matrix
 
     /// - Parameters:
     ///   - query: [queries, hiddenSize].
     ///   - keyValue: [tokens, 2 · hiddenSize], side by side.
-    public init(query: MatrixView, keyValue: MatrixView) {
+    public init(query: Matrix, keyValue: Matrix) {
         let size = keyValue.columns / 2
         (self.query, key, value) = (query, keyValue.columns(0..<size), keyValue.columns(size..<2 * size))
     }
@@ -267,12 +289,12 @@ public struct AttentionProjections: Sendable {
         AttentionProjections(query: query.rows(queries), key: key.rows(tokens), value: value.rows(tokens))
     }
 
-    private init(query: MatrixView, key: MatrixView, value: MatrixView) {
+    private init(query: Matrix, key: Matrix, value: Matrix) {
         (self.query, self.key, self.value) = (query, key, value)
     }
 
     /// - Parameter all: [tokens, 3 · hiddenSize]: query, key and value side by side.
-    public init(_ all: MatrixView) {
+    public init(_ all: Matrix) {
         let size = all.columns / 3
         self.init(query: all.columns(0..<size), keyValue: all.columns(size..<3 * size))
     }

@@ -3,9 +3,6 @@ import LinearAlgebra
 /// How many queries the tiles of scores have in their columns.
 let attentionPanel = 2 * laneCount
 
-/// Rows and the vector that belongs to each of them.
-typealias BiasedRows = (rows: MatrixView, vector: VectorView)
-
 /// The least multiple of 4 that is no less than `count`: small products compute four rows at a time.
 @inline(__always)
 func wholeQuads(_ count: Int) -> Int { (count &+ 3) & ~3 }

@@ -95,21 +95,38 @@ func normalizeRow(
 ///   - normalized, inverseDeviation: as the forward pass left them.
 ///   - dropout: the same as in the forward pass.
 ///   - dSublayer: [tokens, hiddenSize]; overwritten by the gradient of the product before its bias.
-///   - dBias: [hiddenSize]; overwritten by the sum over the rows.
+///   - dBias: [hiddenSize]; overwritten by the sum over the rows of that gradient, before it is rounded.
 public func addAndNormalizeBackward(
     _ dOutput: MatrixView, normalized: MatrixView, inverseDeviation: VectorView, dropout: DropoutSite,
-    _ parameters: LayerNormParameters, dSublayer: MatrixView, dBias: VectorView, _ gradients: LayerNormGradients
+    _ parameters: LayerNormParameters, dSublayer: OperandView, dBias: VectorView, _ gradients: LayerNormGradients
 ) {
     let (rows, columns) = (dOutput.rows, dOutput.columns)
     require(
         dSublayer.rows == rows && dSublayer.columns == columns && dBias.count == columns,
         "the gradient of a layer normalisation of unlike sizes")
     dBias.fill(0)
+    switch dSublayer {
+    case .single(let dSublayer):
+        addAndNormalizeBackward(
+            dOutput, normalized, inverseDeviation, dropout, parameters, OperandRows(dSublayer), dBias, gradients)
+    case .half(let dSublayer):
+        addAndNormalizeBackward(
+            dOutput, normalized, inverseDeviation, dropout, parameters, OperandRows(dSublayer), dBias, gradients)
+    }
+}
+
+@inline(__always)
+private func addAndNormalizeBackward<Element: OperandElement>(
+    _ dOutput: MatrixView, _ normalized: MatrixView, _ inverseDeviation: VectorView, _ dropout: DropoutSite,
+    _ parameters: LayerNormParameters, _ dSublayer: OperandRows<Element>, _ dBias: VectorView,
+    _ gradients: LayerNormGradients
+) {
+    let columns = dOutput.columns
     normalizeBackward(dOutput, normalized, inverseDeviation, parameters, gradients) { row, dSum in
-        let target = dSublayer.base + row * dSublayer.stride
+        let target = dSublayer[row]
         dropout.forEachPiece(row: row, columns: columns) { offset, count, keep in
             let d = keep(dSum.piece(offset, count))
-            target.storePiece(d, offset, count)
+            Element.write(d, to: target, offset, count)
             dBias.base.storePiece(dBias.base.piece(offset, count) + d, offset, count)
         }
     }

@@ -46,22 +46,34 @@ func copyRows(_ source: MatrixView, times scale: Float, _ factors: VectorView, i
     }
 }
 
-/// `target = scale · source` for the rows `range` of the target, which are added to its vector one after the other.
-func copyBack(_ source: MatrixView, times scale: Float = 1, into target: BiasedRows, _ range: Range<Int>) {
-    let (rows, sum) = (target.rows.rows(range), target.vector)
+/// `target = scale · source` for the rows `range` of the target; they are added to `sum` one after the other, before they are
+/// rounded.
+func copyBack(
+    _ source: MatrixView, times scale: Float = 1, into target: OperandView, _ range: Range<Int>, sum: VectorView
+) {
+    let target = target.rows(range)
     require(
-        source.rows >= rows.rows && source.columns == wholePieces(rows.columns) && sum.count == rows.columns,
+        source.rows >= target.rows && source.columns == wholePieces(target.columns) && sum.count == target.columns,
         "a copy back of unlike sizes")
+    switch target {
+    case .single(let rows): copyBack(source, scale, OperandRows(rows), rows.rows, sum)
+    case .half(let rows): copyBack(source, scale, OperandRows(rows), rows.rows, sum)
+    }
+}
+
+@inline(__always)
+private func copyBack<Element: OperandElement>(
+    _ source: MatrixView, _ scale: Float, _ target: OperandRows<Element>, _ rows: Int, _ sum: VectorView
+) {
     let lanes = Lanes(repeating: scale)
-    forEachPiece(of: rows.columns) { offset, count in
+    forEachPiece(of: sum.count) { offset, count in
         var total = sum.base.piece(offset, count)
-        var (from, to) = (source.base, rows.base)
-        for _ in 0..<rows.rows {
+        var from = source.base
+        for row in 0..<rows {
             let value = from.lanes(at: offset) * lanes
-            to.storePiece(value, offset, count)
+            Element.write(value, to: target[row], offset, count)
             total += value
             from += source.stride
-            to += rows.stride
         }
         sum.base.storePiece(total, offset, count)
     }

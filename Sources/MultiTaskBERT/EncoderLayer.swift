@@ -18,19 +18,19 @@ struct EncoderLayer {
         _ batch: PackedBatch, _ weights: EncoderWeights.Layer, _ vectors: ModelTensors.LayerVectors,
         _ saved: LayerActivations, _ work: LayerGradients
     ) {
-        func product(_ left: ProductOperand, _ weight: ProductOperand, _ rows: LayerRows, into result: MatrixView) {
+        func product(_ left: OperandView, _ weight: ProductOperand, _ rows: LayerRows, into result: MatrixView) {
             let products = work.products(rows.shardOffsets(batch))
-            work.profile.measure(.products) { products.forward(left, weight, into: result) }
+            work.profile.measure(.products) { products.forward(left, weight.view, into: result) }
         }
         work.profile.measure(.elementwise) { saved.input.finish(0..<batch.tokenCount) }
         if let queries = saved.queries {
             batch.gatherFirstRows(saved.input.single, into: saved.selected.single)
             saved.selected.finish(0..<batch.sequenceCount)
             let (query, keyValue) = parts(ofProjections: weights.projections)
-            product(saved.selected, query, rows, into: queries)
-            product(saved.input, keyValue, .tokens, into: saved.projections)
+            product(saved.selected.view, query, rows, into: queries)
+            product(saved.input.view, keyValue, .tokens, into: saved.projections)
         } else {
-            product(saved.input, weights.projections, .tokens, into: saved.projections)
+            product(saved.input.view, weights.projections, .tokens, into: saved.projections)
         }
         work.profile.measure(.attention) {
             for shard in batch.shards {
@@ -42,7 +42,7 @@ struct EncoderLayer {
                 saved.context.finish(rows)
             }
         }
-        product(saved.context, weights.attention, rows, into: saved.attentionNormalized)
+        product(saved.context.view, weights.attention, rows, into: saved.attentionNormalized)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let rows = rows(shard)
@@ -54,15 +54,14 @@ struct EncoderLayer {
                 saved.attended.finish(rows)
             }
         }
-        product(saved.attended, weights.intermediate, rows, into: saved.intermediate)
+        product(saved.attended.view, weights.intermediate, rows, into: saved.intermediate)
         let activated = work.activated(configuration, rows: rows.count(batch))
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let rows = rows(shard)
                 activate(
                     saved.intermediate.rows(rows), bias: vectors.intermediateBias, configuration.activation,
-                    into: activated.single.rows(rows))
-                activated.finish(rows)
+                    into: activated.rows(rows))
             }
         }
         product(activated, weights.output, rows, into: saved.outputNormalized)
@@ -91,19 +90,19 @@ struct EncoderLayer {
         shardVectors: [ModelTensors.LayerVectors], into gradients: ModelTensors.Layer?
     ) {
         func weightGradient(
-            _ dOutput: ProductOperand, _ source: ProductOperand, _ rows: LayerRows, into gradient: MatrixView?
+            _ dOutput: OperandView, _ source: OperandView, _ rows: LayerRows, into gradient: MatrixView?
         ) {
             guard let gradient else { return }
             let products = work.products(rows.shardOffsets(batch))
             work.profile.measure(.products) { products.weightGradient(dOutput, source, into: gradient) }
         }
         func inputGradient(
-            _ dOutput: ProductOperand, _ weight: ProductOperand, _ rows: LayerRows, into dInput: MatrixView,
+            _ dOutput: OperandView, _ weight: ProductOperand, _ rows: LayerRows, into dInput: MatrixView,
             adds: Bool = false
         ) {
             let products = work.products(rows.shardOffsets(batch))
             work.profile.measure(.products) {
-                products.inputGradient(dOutput, weight, into: dInput, adds: adds)
+                products.inputGradient(dOutput, weight.view, into: dInput, adds: adds)
             }
         }
         work.profile.measure(.elementwise) {
@@ -112,27 +111,23 @@ struct EncoderLayer {
                 addAndNormalizeBackward(
                     dOutput.rows(rows), normalized: saved.outputNormalized.rows(rows),
                     inverseDeviation: saved.outputInverseDeviation.slice(rows), dropout: dropout(shard, .layerOutput),
-                    norm(vectors.outputNorm), dSublayer: work.outputProduct.single.rows(rows),
+                    norm(vectors.outputNorm), dSublayer: work.outputProduct.rows(rows),
                     dBias: own.outputBias, own.outputNorm.gradients)
-                work.outputProduct.finish(rows)
             }
         }
-        inputGradient(work.outputProduct, weights.output, rows, into: work.intermediate.single)
-        // What was the input of the activation function becomes its output.
-        let activated = work.activated(in: saved.intermediate)
+        inputGradient(work.outputProduct, weights.output, rows, into: work.activated)
+        let activated = work.activated(over: saved.intermediate)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
                 let rows = rows(shard)
                 activateBackward(
-                    work.intermediate.single.rows(rows), input: saved.intermediate.rows(rows),
-                    bias: vectors.intermediateBias, configuration.activation,
+                    work.activated.rows(rows), input: saved.intermediate.rows(rows), bias: vectors.intermediateBias,
+                    configuration.activation, output: activated.rows(rows), dInput: work.intermediate.rows(rows),
                     dBias: shardVectors[shard.index].intermediateBias)
-                work.intermediate.finish(rows)
-                activated.finish(rows)
             }
         }
         weightGradient(work.outputProduct, activated, rows, into: gradients?.output)
-        weightGradient(work.intermediate, saved.attended, rows, into: gradients?.intermediate)
+        weightGradient(work.intermediate, saved.attended.view, rows, into: gradients?.intermediate)
         inputGradient(work.intermediate, weights.intermediate, rows, into: dOutput, adds: true)
         work.profile.measure(.elementwise) {
             for shard in batch.shards {
@@ -141,12 +136,10 @@ struct EncoderLayer {
                     dOutput.rows(rows), normalized: saved.attentionNormalized.rows(rows),
                     inverseDeviation: saved.attentionInverseDeviation.slice(rows),
                     dropout: dropout(shard, .attentionOutput), norm(vectors.attentionNorm),
-                    dSublayer: work.attentionProduct.single.rows(rows), dBias: own.attentionBias,
-                    own.attentionNorm.gradients)
-                work.attentionProduct.finish(rows)
+                    dSublayer: work.attentionProduct.rows(rows), dBias: own.attentionBias, own.attentionNorm.gradients)
             }
         }
-        weightGradient(work.attentionProduct, saved.context, rows, into: gradients?.attention)
+        weightGradient(work.attentionProduct, saved.context.view, rows, into: gradients?.attention)
         inputGradient(work.attentionProduct, weights.attention, rows, into: work.context)
         work.profile.measure(.attention) {
             for shard in batch.shards {
@@ -158,19 +151,18 @@ struct EncoderLayer {
                     statistics: statistics(shard, batch, saved),
                     into: work.attentionProjections.rows(shard.tokens, queries: rows),
                     dBias: shardVectors[shard.index].projectionBias, scratch: work.attention)
-                work.projections.finish(shard.tokens)
-                work.queries?.finish(rows)
             }
         }
         guard let queries = work.queries else {
-            weightGradient(work.projections, saved.input, .tokens, into: gradients?.projections)
+            weightGradient(work.projections, saved.input.view, .tokens, into: gradients?.projections)
             inputGradient(work.projections, weights.projections, .tokens, into: dInput, adds: true)
             return
         }
         let (query, keyValue) = parts(ofProjections: weights.projections)
         let hidden = configuration.hiddenSize
-        weightGradient(queries, saved.selected, rows, into: gradients?.projections.rows(0..<hidden))
-        weightGradient(work.projections, saved.input, .tokens, into: gradients?.projections.rows(hidden..<3 * hidden))
+        weightGradient(queries, saved.selected.view, rows, into: gradients?.projections.rows(0..<hidden))
+        weightGradient(
+            work.projections, saved.input.view, .tokens, into: gradients?.projections.rows(hidden..<3 * hidden))
         inputGradient(queries, query, rows, into: dOutput, adds: true)
         batch.scatterFirstRows(dOutput, into: dInput)
         inputGradient(work.projections, keyValue, .tokens, into: dInput, adds: true)

@@ -92,7 +92,7 @@ final class LayerActivations {
     }
 
     /// What attention takes.
-    var attentionProjections: AttentionProjections {
+    var attentionProjections: AttentionProjections<MatrixView> {
         queries.map { AttentionProjections(query: $0, keyValue: projections) } ?? AttentionProjections(projections)
     }
 }
@@ -107,13 +107,19 @@ final class SharedActivations {
 /// Memory for the gradients inside a layer, shared by all layers, and the time that they take.
 final class LayerGradients {
     private let buffers, halfBuffers: [GrowingBuffer]
-    private(set) var outputProduct = ProductOperand.empty
-    private(set) var intermediate = ProductOperand.empty
-    private(set) var attentionProduct = ProductOperand.empty
+    /// Of the product that ends the feed-forward block [rows, hiddenSize].
+    private(set) var outputProduct = OperandView.single(.empty)
+    /// Of what the activation function gives [rows, intermediateSize].
+    private(set) var activated = MatrixView.empty
+    /// Of what the activation function takes [rows, intermediateSize]; in the memory of `activated` where it can be.
+    private(set) var intermediate = OperandView.single(.empty)
+    /// Of the product that ends the attention block [rows, hiddenSize].
+    private(set) var attentionProduct = OperandView.single(.empty)
+    /// [rows, hiddenSize].
     private(set) var context = MatrixView.empty
     /// As `LayerActivations.projections` and `queries`.
-    private(set) var projections = ProductOperand.empty
-    private(set) var queries: ProductOperand?
+    private(set) var projections = OperandView.single(.empty)
+    private(set) var queries: OperandView?
     /// The vectors of each shard, to be added up over the shards.
     let vectors = GrowingBuffer()
     let tree = GrowingBuffer()
@@ -141,26 +147,28 @@ final class LayerGradients {
     }
 
     /// What the activation function of a feed-forward block gives in the forward pass [rows, intermediateSize], in the
-    /// memory of its gradient.
-    func activated(_ configuration: BERTConfiguration, rows: Int) -> ProductOperand {
-        activated(in: buffers[1].matrix(rows: rows, columns: configuration.intermediateSize))
+    /// memory of its gradient where it can be.
+    func activated(_ configuration: BERTConfiguration, rows: Int) -> OperandView {
+        operand(1, half: 4, rows, columns: configuration.intermediateSize)
     }
 
-    /// The same in the memory of `single`.
-    func activated(in single: MatrixView) -> ProductOperand { operand(single, halfBuffers[4]) }
+    /// The same in the backward pass: in the memory of `input`, or in bfloat16.
+    func activated(over input: MatrixView) -> OperandView {
+        precision == .single
+            ? .single(input) : .half(halfBuffers[4].bfloat16Matrix(rows: input.rows, columns: input.columns))
+    }
 
-    private func operand(_ single: MatrixView, _ buffer: GrowingBuffer) -> ProductOperand {
-        let half =
-            precision == .bfloat16 ? buffer.bfloat16Matrix(rows: single.rows, columns: single.columns) : nil
-        return ProductOperand(single: single, half: half)
+    /// An operand in the precision of the products.
+    private func operand(_ index: Int, half: Int? = nil, _ rows: Int, columns: Int) -> OperandView {
+        precision == .single
+            ? .single(buffers[index].matrix(rows: rows, columns: columns))
+            : .half(halfBuffers[half ?? index].bfloat16Matrix(rows: rows, columns: columns))
     }
 
     func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch, _ layerRows: LayerRows) {
         let (tokens, rows, hidden) = (batch.tokenCount, layerRows.count(batch), configuration.hiddenSize)
-        func operand(_ index: Int, _ rows: Int, columns: Int) -> ProductOperand {
-            self.operand(buffers[index].matrix(rows: rows, columns: columns), halfBuffers[index])
-        }
         outputProduct = operand(0, rows, columns: hidden)
+        activated = buffers[1].matrix(rows: rows, columns: configuration.intermediateSize)
         intermediate = operand(1, rows, columns: configuration.intermediateSize)
         attentionProduct = operand(2, rows, columns: hidden)
         let isWhole = layerRows == .tokens
@@ -170,9 +178,8 @@ final class LayerGradients {
     }
 
     /// Where attention's backward pass writes.
-    var attentionProjections: AttentionProjections {
-        queries.map { AttentionProjections(query: $0.single, keyValue: projections.single) }
-            ?? AttentionProjections(projections.single)
+    var attentionProjections: AttentionProjections<OperandView> {
+        queries.map { AttentionProjections(query: $0, keyValue: projections) } ?? AttentionProjections(projections)
     }
 }
 

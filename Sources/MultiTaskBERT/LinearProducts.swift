@@ -7,12 +7,15 @@ public enum ProductPrecision: Sendable {
     case bfloat16
 }
 
-/// A matrix that takes part in products, together with its copy in bfloat16 where products take those.
+/// A matrix that takes part in products and in other operations, together with its copy in bfloat16 where products take those.
 ///
 /// A matrix is converted once for all the products that it takes part in.
 struct ProductOperand: Sendable {
     let single: MatrixView
     let half: BFloat16View?
+
+    /// What products take.
+    var view: OperandView { half.map { .half($0) } ?? .single(single) }
 
     static let empty = ProductOperand(single: .empty, half: nil)
 
@@ -50,7 +53,7 @@ struct LinearProducts {
     ///   - input: [tokens, inputs].
     ///   - weight: [outputs, inputs].
     ///   - result: [tokens, outputs]; overwritten.
-    func forward(_ input: ProductOperand, _ weight: ProductOperand, into result: MatrixView) {
+    func forward(_ input: OperandView, _ weight: OperandView, into result: MatrixView) {
         run(.rows(right: .transposed, adds: false), input, weight, into: result)
     }
 
@@ -60,7 +63,7 @@ struct LinearProducts {
     ///   - dOutput: [tokens, outputs].
     ///   - weight: [outputs, inputs].
     ///   - result: [tokens, inputs]; overwritten, or added to.
-    func inputGradient(_ dOutput: ProductOperand, _ weight: ProductOperand, into result: MatrixView, adds: Bool) {
+    func inputGradient(_ dOutput: OperandView, _ weight: OperandView, into result: MatrixView, adds: Bool) {
         run(.rows(right: .asIs, adds: adds), dOutput, weight, into: result)
     }
 
@@ -70,19 +73,16 @@ struct LinearProducts {
     ///   - dOutput: [tokens, outputs].
     ///   - input: [tokens, inputs].
     ///   - result: [outputs, inputs]; overwritten.
-    func weightGradient(_ dOutput: ProductOperand, _ input: ProductOperand, into result: MatrixView) {
+    func weightGradient(_ dOutput: OperandView, _ input: OperandView, into result: MatrixView) {
         run(.shards, dOutput, input, into: result)
     }
 
-    private func run(
-        _ kind: LinearProduct.Kind, _ left: ProductOperand, _ right: ProductOperand, into result: MatrixView
-    ) {
+    private func run(_ kind: LinearProduct.Kind, _ left: OperandView, _ right: OperandView, into result: MatrixView) {
         let operands: LinearProduct.Operands
-        if let left = left.half, let right = right.half {
-            operands = .half(left, right)
-        } else {
-            require(left.half == nil && right.half == nil, "a product of operands in two precisions")
-            operands = .single(left.single, right.single)
+        switch (left, right) {
+        case (.single(let left), .single(let right)): operands = .single(left, right)
+        case (.half(let left), .half(let right)): operands = .half(left, right)
+        default: fatalError("broken invariant: a product of operands in two precisions")
         }
         let product = LinearProduct(kind: kind, operands: operands, result: result, shardOffsets: shardOffsets)
         if let sharing {

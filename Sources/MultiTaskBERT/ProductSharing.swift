@@ -58,7 +58,7 @@ public final class ProductSharing: @unchecked Sendable {
         let halves = precision == .bfloat16
         // Of the lowest layer, and of the gradients inside a layer; the other layers' lie in the memory of gradients first.
         let layer = 7 * hidden + intermediate + (halves ? 2 * hidden : 0)
-        let work = 9 * hidden + intermediate + (halves ? 3 * hidden + intermediate : 0)
+        let work = 9 * hidden + intermediate + (halves ? intermediate - 3 * hidden : 0)
         let gradients = 4 * hidden * hidden + 2 * hidden * intermediate
         let rest = max(0, tokens * layer - gradients)
         return 2 * MemoryLayout<Float>.stride * (tokens * (layer + work) + (configuration.layerCount - 1) * rest)

@@ -15,9 +15,10 @@ import Testing
                     },
                     kernel: { inputs, dOutput, memory in
                         let (output, dBias) = (memory.matrix(rows, columns), memory.matrix(1, columns))
-                        activate(inputs[0], bias: inputs[1].row(0), activation, into: output)
+                        activate(inputs[0], bias: inputs[1].row(0), activation, into: .single(output))
                         activateBackward(
-                            dOutput, input: inputs[0], bias: inputs[1].row(0), activation, dBias: dBias.row(0))
+                            dOutput, input: inputs[0], bias: inputs[1].row(0), activation, output: .single(inputs[0]),
+                            dInput: .single(dOutput), dBias: dBias.row(0))
                         #expect(inputs[0].bits == output.bits)
                         return (output, [dOutput, dBias])
                     })
@@ -63,8 +64,9 @@ import Testing
         let memory = GuardedMemory()
         let (x, y, d) = (memory.matrix(input), memory.matrix(1, 300), memory.matrix(Grid(1, 300) { _, _ in 1 }))
         let noBias = memory.vector([Double](repeating: 0, count: 300))
-        activate(x, bias: noBias, activation, into: y)
-        activateBackward(d, input: x, bias: noBias, activation, dBias: memory.vector(300))
+        activate(x, bias: noBias, activation, into: .single(y))
+        activateBackward(
+            d, input: x, bias: noBias, activation, output: .single(x), dInput: .single(d), dBias: memory.vector(300))
         #expect(Grid(y).distance(to: output) < 2e-6)
         // In gelu_new's the rounding of 1 − tanh² is multiplied by up to 7 where it still counts.
         let distance = Grid(d).distance(to: try golden.grid("\(activation.rawValue).derivative"))
@@ -89,7 +91,7 @@ import Testing
         let noBias = memory.vector([Double](repeating: 0, count: 20))
         for activation in Activation.allCases {
             let (x, y) = (memory.matrix(input), memory.matrix(1, 20))
-            activate(x, bias: noBias, activation, into: y)
+            activate(x, bias: noBias, activation, into: .single(y))
             for column in 0..<20 { #expect(y[0, column].isNaN == (column % 3 == 0), "\(activation), column \(column)") }
         }
         let x = memory.matrix(input)

@@ -128,7 +128,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
                 shape.attention.backward(
                     dOutput, context: context, projections: AttentionProjections(inputs[0]), bias: bias,
                     sequenceOffsets: shape.offsets, statistics: statistics,
-                    into: AttentionProjections(dProjections), dBias: dBias.row(0), scratch: scratch)
+                    into: AttentionProjections(.single(dProjections)), dBias: dBias.row(0), scratch: scratch)
                 return (context, [dProjections, dBias])
             }, gap: gap)
     }
@@ -148,7 +148,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         )
         attention.backward(
             memory.matrix(try grid("d_context")), context: context, projections: AttentionProjections(projections),
-            bias: noBias, sequenceOffsets: [0, 21], statistics: statistics, into: AttentionProjections(dProjections),
+            bias: noBias, sequenceOffsets: [0, 21], statistics: statistics,
+            into: AttentionProjections(.single(dProjections)),
             dBias: memory.vector(72), scratch: scratch)
         #expect(try Grid(context).distance(to: grid("context")) < 1e-6)
         #expect(try Grid(dProjections).distance(to: grid("d_projections")) < 2e-6)
@@ -206,7 +207,7 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
             shape.attention.backward(
                 dContext, context: context, projections: AttentionProjections(projections),
                 bias: shape.noBias(memory), sequenceOffsets: shape.offsets, statistics: statistics,
-                into: AttentionProjections(dProjections), dBias: memory.vector(180), scratch: scratch)
+                into: AttentionProjections(.single(dProjections)), dBias: memory.vector(180), scratch: scratch)
             let rows = start..<shape.tokens
             return context.rows(rows).bits + dProjections.rows(rows).bits
         }
@@ -222,7 +223,9 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
         let starts = shape.offsets.dropLast().map { $0 - (shape.offsets.first ?? 0) }
         let (all, slopes) = (Grid(shape.tokens, 3 * hidden, seed: 1), Grid(shape.tokens, hidden, seed: 2))
         let bias = memory.vector((0..<3 * hidden).map { Double($0 % 5) - 2 })
-        func bits(_ attention: Attention, _ input: AttentionProjections, _ dContext: MatrixView) -> [[UInt32]] {
+        func bits(_ attention: Attention, _ input: AttentionProjections<MatrixView>, _ dContext: MatrixView)
+            -> [[UInt32]]
+        {
             let (queries, context) = (dContext.rows, memory.matrix(dContext.rows, hidden))
             let (statistics, scratch) = (shape.statistics(memory), usedScratch())
             let (dQuery, dKeyValue) = (memory.matrix(queries, hidden), memory.matrix(shape.tokens, 2 * hidden))
@@ -232,7 +235,8 @@ struct AttentionShape: Sendable, CustomTestStringConvertible {
                 scratch: scratch)
             attention.backward(
                 dContext, context: context, projections: input, bias: bias, sequenceOffsets: shape.offsets,
-                statistics: statistics, into: AttentionProjections(query: dQuery, keyValue: dKeyValue),
+                statistics: statistics,
+                into: AttentionProjections(query: .single(dQuery), keyValue: .single(dKeyValue)),
                 dBias: dBias.row(0), scratch: scratch)
             let rows = queries == shape.tokens ? starts : Array(0..<queries)
             return rows.map { context.rows($0..<$0 + 1).bits + dQuery.rows($0..<$0 + 1).bits }

@@ -30,7 +30,7 @@ import Testing
                         let dSublayer = memory.matrix(rows, columns)
                         addAndNormalizeBackward(
                             dOutput, normalized: inputs[0], inverseDeviation: inverse, dropout: dropout, parameters,
-                            dSublayer: dSublayer, dBias: vectors[0].row(0),
+                            dSublayer: .single(dSublayer), dBias: vectors[0].row(0),
                             LayerNormGradients(scale: vectors[1].row(0), shift: vectors[2].row(0)))
                         return (output, [dSublayer, vectors[0], dOutput, vectors[1], vectors[2]])
                     })
@@ -53,7 +53,8 @@ import Testing
             dropout: .none,
             parameters, inverseDeviation: inverse, into: output)
         addAndNormalizeBackward(
-            d, normalized: x, inverseDeviation: inverse, dropout: .none, parameters, dSublayer: dSublayer, dBias: dBias,
+            d, normalized: x, inverseDeviation: inverse, dropout: .none, parameters, dSublayer: .single(dSublayer),
+            dBias: dBias,
             LayerNormGradients(scale: dScale, shift: dShift))
         #expect(try Grid(output).distance(to: grid("output")) < 2e-6)
         #expect(try Grid(d).distance(to: grid("d_input")) < 1e-6)

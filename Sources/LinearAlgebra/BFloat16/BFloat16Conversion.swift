@@ -14,13 +14,7 @@ public func convert(_ source: MatrixView, into target: BFloat16View) {
     for row in 0..<rows {
         let (from, to) = (source.base + row * source.stride, target.base + row * target.stride)
         forEachPiece(of: columns) { offset, count in
-            let halves = rounded(from.piece(offset, count))
-            let place = UnsafeMutableRawPointer(to + offset)
-            if count == laneCount {
-                place.storeBytes(of: halves, as: SIMD16<UInt16>.self)
-            } else {
-                withUnsafeBytes(of: halves) { place.copyMemory(from: $0.baseAddress!, byteCount: count &* 2) }
-            }
+            UInt16.write(from.piece(offset, count), to: to, offset, count)
         }
     }
 }
@@ -28,13 +22,17 @@ public func convert(_ source: MatrixView, into target: BFloat16View) {
 /// The upper halves after rounding by addition: of half the last place that stays, less one unit where that place is even.
 ///
 /// Bit operations alone: with a choice between two vectors the compiler splits them into quarters.
-@inline(__always)
-private func rounded(_ lanes: Lanes) -> SIMD16<UInt16> {
+@inlinable @inline(__always)
+func roundedToBFloat16(_ lanes: Lanes) -> SIMD16<UInt16> {
     let bits = unsafeBitCast(lanes, to: SIMD16<UInt32>.self)
     let isNoNumber = unsafeBitCast(lanes .!= lanes, to: SIMD16<UInt32>.self)
     let isOdd = (bits &>> SIMD16(repeating: 16)) & SIMD16(repeating: 1)
     // What is not a number gets no addition, which could carry into the sign, and becomes quiet.
     let addend = (SIMD16(repeating: 0x7FFF) &+ isOdd) & ~isNoNumber
     let sum = (bits | (isNoNumber & SIMD16(repeating: 0x0040_0000))) &+ addend
-    return SIMD16<UInt16>(truncatingIfNeeded: sum &>> SIMD16(repeating: 16))
+    let halves = unsafeBitCast(sum, to: SIMD32<UInt16>.self)
+    // One instruction, where `oddHalf` and `truncatingIfNeeded` are calls in some places.
+    return SIMD16(
+        halves[1], halves[3], halves[5], halves[7], halves[9], halves[11], halves[13], halves[15], halves[17],
+        halves[19], halves[21], halves[23], halves[25], halves[27], halves[29], halves[31])
 }

@@ -1,0 +1,1 @@
+../LinearAlgebraTests/BFloat16Memory.swift
