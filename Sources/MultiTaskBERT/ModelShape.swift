@@ -32,9 +32,14 @@ public struct ModelShape: Sendable {
     /// Fills the parameters as BERT is initialised: matrices normal with `initializerRange`, biases zero, scales one. Each
     /// tensor has its own stream of random numbers, so that adding a task changes no other tensor.
     ///
-    /// - Parameter names: which tensors; all where nil.
-    public func initialize(_ parameters: VectorView, seed: UInt64, only names: Set<String>? = nil) {
+    /// - Parameters:
+    ///   - names: which tensors; all where nil.
+    ///   - progress: called before each tensor.
+    public func initialize(
+        _ parameters: VectorView, seed: UInt64, only names: Set<String>? = nil, progress: () -> Void = {}
+    ) {
         for tensor in layout.tensors where names?.contains(tensor.name) ?? true {
+            progress()
             let values = parameters.slice(tensor.range)
             if tensor.shape.count == 2 {
                 Philox(key: mixedKey(seed, stableHash(tensor.name))).fillNormal(

@@ -87,7 +87,9 @@ public struct Benchmark {
         try watch.enter(.loading, step: 0)
         let replica = try Replica(
             model, watch, try work(), adamW: AdamW.Settings(), precision: precision)
-        if communicator.rank == 0 { model.initialize(replica.exchange.parameters, seed: 1) }
+        if communicator.rank == 0 {
+            model.initialize(replica.exchange.parameters, seed: 1) { _ = watch.goesOn() }
+        }
         try replica.broadcastParameters()
         let ownPeak = precision == .bfloat16 ? PeakRate.bfloat16() : PeakRate.singlePrecision()
         let peak = try communicator.allGather(ownPeak).reduce(0, +) / Double(communicator.size)
