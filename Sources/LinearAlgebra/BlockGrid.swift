@@ -1,5 +1,5 @@
 /// A matrix divided into blocks of one size, but for the last ones of a row and of a column: row by row within a column of blocks.
-public struct BlockGrid: Sendable {
+public struct BlockGrid: Sendable, Hashable {
     public let rows, columns, height, width: Int
 
     public init(rows: Int, columns: Int, height: Int, width: Int) {

@@ -4,6 +4,8 @@
 public final class MemoryArena: @unchecked Sendable {
     private let memory: VectorView
     private var used = 0
+    /// How often there was not enough left.
+    package private(set) var refusals = 0
 
     /// - Parameter memory: zeros, aligned to a cache line.
     public init(_ memory: VectorView) { self.memory = memory }
@@ -16,7 +18,10 @@ public final class MemoryArena: @unchecked Sendable {
     func take(_ count: Int) -> VectorView? {
         let needed = (count + laneCount - 1) / laneCount * laneCount
         let size = used + 2 * needed <= memory.count ? 2 * needed : needed
-        guard used + size <= memory.count else { return nil }
+        guard used + size <= memory.count else {
+            refusals += 1
+            return nil
+        }
         defer { used += size }
         let piece = memory.slice(used..<used + size)
         piece.slice(0..<min(size, needed + needed / 4)).fill(0)

@@ -46,9 +46,8 @@ public final class EncoderWeights: @unchecked Sendable {
     /// Elements of the memory that the copies take.
     public static func copySize(_ model: ModelShape, _ precision: ProductPrecision) -> Int {
         guard precision == .bfloat16 else { return 0 }
-        let (hidden, intermediate) = (model.configuration.hiddenSize, model.configuration.intermediateSize)
-        let matrices = [3 * hidden, hidden, intermediate, intermediate].map { $0 * hidden }
-        return model.configuration.layerCount * matrices.reduce(0) { $0 + VectorView.elements(ofBFloat16: $1) }
+        return model.configuration.layerCount
+            * model.configuration.matrixSizes.reduce(0) { $0 + VectorView.elements(ofBFloat16: $1) }
     }
 
     /// Takes over what the parameters are now. To be called before the first pass and after every change of the parameters; no pass

@@ -91,6 +91,23 @@ final class LayerActivations {
         output = matrix(buffers[9], rows, columns: hidden)
     }
 
+    /// Elements that `reserve` takes of its own for a batch of so many tokens, beside idle memory in pieces of these sizes.
+    static func elements(
+        _ configuration: BERTConfiguration, _ precision: ProductPrecision, tokens: Int, beyond idle: [Int]
+    ) -> Int {
+        let (hidden, intermediate) = (tokens * configuration.hiddenSize, tokens * configuration.intermediateSize)
+        // Sequences of less than 16 tokens take as much as those of 16.
+        let statistics = 4 * tokens * configuration.attentionHeadCount
+        let single = [3 * hidden, statistics, hidden, hidden, hidden, intermediate, hidden, hidden]
+        let half = hidden / 2
+        let mixed = [3 * hidden, statistics, half, hidden, half, hidden, half, intermediate, hidden, hidden]
+        var (idle, rest) = (idle, 0)
+        for need in precision == .bfloat16 ? mixed : single {
+            if let place = idle.firstIndex(where: { $0 >= need }) { idle[place] -= need } else { rest += need }
+        }
+        return rest
+    }
+
     /// What attention takes.
     var attentionProjections: AttentionProjections<MatrixView> {
         queries.map { AttentionProjections(query: $0, keyValue: projections) } ?? AttentionProjections(projections)

@@ -55,10 +55,6 @@ struct LinearProduct {
             kind: kind, operands: own, result: result.rows(rows).columns(columns), shardOffsets: shardOffsets)
     }
 
-    /// Rows or columns of a part, but for products whose own blocks are what it is made of: half of the smallest matrix of
-    /// bert-base, and a millisecond's work.
-    private static let width = 384
-
     /// The parts, as blocks of the result.
     var grid: BlockGrid {
         let (rows, columns) = (result.rows, result.columns)
@@ -66,17 +62,27 @@ struct LinearProduct {
         case (.rows, .single):
             return BlockGrid(rows: rows, columns: columns, height: rows, width: 128)
         case (.rows(let operand, let adds), .half(let left, _)):
-            let k = left.columns
-            let divides = columnsAreIndependent(k: k, n: columns, operand, adds: adds, width: Self.width)
-            return BlockGrid(rows: rows, columns: columns, height: rows, width: divides ? Self.width : columns)
+            let (k, width) = (left.columns, Self.partSize(of: columns))
+            let divides = columnsAreIndependent(k: k, n: columns, operand, adds: adds, width: width)
+            return BlockGrid(rows: rows, columns: columns, height: rows, width: divides ? width : columns)
         case (.shards, .single):
-            return rows > columns
-                ? BlockGrid(rows: rows, columns: columns, height: Self.width, width: columns)
-                : BlockGrid(rows: rows, columns: columns, height: rows, width: Self.width)
+            return Self.stripes(rows, columns)
         case (.shards, .half):
-            return .ofShardwiseProduct(rows: rows, columns: columns)
+            let stripes = Self.stripes(rows, columns)
+            return stripesAreIndependent(stripes) ? stripes : .ofShardwiseProduct(rows: rows, columns: columns)
         }
     }
+
+    /// A matrix cut along its longer side.
+    private static func stripes(_ rows: Int, _ columns: Int) -> BlockGrid {
+        rows > columns
+            ? BlockGrid(rows: rows, columns: columns, height: partSize(of: rows), width: columns)
+            : BlockGrid(rows: rows, columns: columns, height: rows, width: partSize(of: columns))
+    }
+
+    /// Eight parts, where each has some hundreds of microseconds' work: an even number of them for usual models, so that two
+    /// lanes share them alike.
+    private static func partSize(of count: Int) -> Int { max(192, (count / 8 + 15) / 16 * 16) }
 }
 
 extension LinearProduct {

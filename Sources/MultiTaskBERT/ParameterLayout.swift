@@ -116,3 +116,8 @@ private struct LayoutBuilder {
         return start..<count
     }
 }
+
+extension BERTConfiguration {
+    /// Elements of a layer's weights: of projections, attention, intermediate and output.
+    var matrixSizes: [Int] { [3 * hiddenSize, hiddenSize, intermediateSize, intermediateSize].map { $0 * hiddenSize } }
+}

@@ -6,7 +6,7 @@ import LinearAlgebra
 /// `@unchecked Sendable`: one thread uses it at a time.
 public final class ProductSharing: @unchecked Sendable {
     /// Memory that the other lanes see.
-    let arena: MemoryArena
+    package let arena: MemoryArena
     private let board: WorkBoard
     private let lane: Int
     /// To be called where the lane comes to wait for helpers.
@@ -54,13 +54,13 @@ public final class ProductSharing: @unchecked Sendable {
     /// seen by others, where batches differ by less than a factor of two.
     public static func arenaByteCount(_ model: ModelShape, _ precision: ProductPrecision, tokens: Int) -> Int {
         let configuration = model.configuration
+        let lowest = LayerActivations.elements(configuration, precision, tokens: tokens, beyond: [])
+        let other = LayerActivations.elements(
+            configuration, precision, tokens: tokens, beyond: configuration.matrixSizes)
         let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
-        let halves = precision == .bfloat16
-        // Of the lowest layer, and of the gradients inside a layer; the other layers' lie in the memory of gradients first.
-        let layer = 7 * hidden + intermediate + (halves ? 2 * hidden : 0)
-        let work = 9 * hidden + intermediate + (halves ? intermediate - 3 * hidden : 0)
-        let gradients = 4 * hidden * hidden + 2 * hidden * intermediate
-        let rest = max(0, tokens * layer - gradients)
-        return 2 * MemoryLayout<Float>.stride * (tokens * (layer + work) + (configuration.layerCount - 1) * rest)
+        // Of the gradients inside a layer, of the embeddings and of what layers share.
+        let work = precision == .bfloat16 ? 7 * hidden + 2 * intermediate : 9 * hidden + intermediate
+        return 2 * MemoryLayout<Float>.stride
+            * (lowest + (configuration.layerCount - 1) * other + tokens * work)
     }
 }

@@ -63,10 +63,34 @@ import Testing
         #expect(count >= 100)
     }
 
+    /// Every operand of a product lies where others see it, whatever part of the layers' memory is that of gradients.
+    @Test(arguments: precisionsHere, [100, 220, 270, 300, 352])
+    func arenaIsLargeEnough(precision: ProductPrecision, tokens: Int) throws {
+        var configuration = self.model.configuration
+        configuration.layerCount = 12
+        let model = ModelShape(configuration, tasks: self.model.tasks)
+        let memory = FloatBuffer(count: model.layout.count)
+        model.initialize(memory.view, seed: 3)
+        let weights = EncoderWeights(model, parameters: memory.view, precision)
+        weights.update(threads: 1)
+        let board = try WorkBoard(
+            SingleProcess(), lanes: 1,
+            arenaByteCount: ProductSharing.arenaByteCount(model, precision, tokens: 352), others: [])
+        let sharing = ProductSharing(board, lane: 0)
+        let pass = ModelPass(model, parameters: memory.view, weights: weights, sharing: sharing)
+        let gradient = GradientBuffer(model)
+        for tokens in [tokens * 3 / 5, tokens] {
+            let batch = batch([[tokens / 2], [tokens - tokens / 2]])
+            _ = pass.gradient(batch, weights: [0.5], dropoutKey: 8, into: gradient)
+        }
+        #expect(sharing.arena.refusals == 0)
+    }
+
     /// Four shards of uneven length, one of them a single row in the last layer.
-    private var batch: PackedBatch {
-        let lengths = [[17, 30, 5], [41], [3, 3], [28, 9]]
-        return PackedBatch(
+    private var batch: PackedBatch { batch([[17, 30, 5], [41], [3, 3], [28, 9]]) }
+
+    private func batch(_ lengths: [[Int]]) -> PackedBatch {
+        PackedBatch(
             shards: lengths.enumerated().map { number, lengths in
                 (
                     number,

@@ -40,6 +40,37 @@ extension BlockGrid {
     }
 }
 
+/// Whether each block of a result that is computed as a product over shards by itself has the bits that it has in the whole.
+///
+/// Nothing documents what oneDNN does, so it is tried out, once for each grid, with shards of all kinds of lengths.
+public func stripesAreIndependent(_ grid: BlockGrid) -> Bool {
+    if let answer = knownGrids.withLock({ $0[grid] }) { return answer }
+    let offsets = [0, 1, 3, 10, 43, 107, 257, 557]
+    let (rows, columns, depth) = (grid.rows, grid.columns, offsets[offsets.count - 1])
+    let operands = FloatBuffer(count: depth * (rows + columns))
+    let (halves, scratch, results) = (GrowingBuffer(), GrowingBuffer(), FloatBuffer(count: 2 * rows * columns))
+    let answer = withExtendedLifetime((operands, halves, results)) {
+        Philox(key: 13).fillNormal(operands.view, stream: 0, deviation: 1)
+        let all = halves.bfloat16Matrix(rows: depth, columns: rows + columns)
+        convert(operands.view.matrix(rows: depth, columns: rows + columns), into: all)
+        let (left, right) = (all.columns(0..<rows), all.columns(rows..<rows + columns))
+        let both = results.view.matrix(rows: 2 * rows, columns: columns)
+        let (whole, parts) = (both.rows(0..<rows), both.rows(rows..<2 * rows))
+        multiplyShardwise(transposed: left, right, shardOffsets: offsets, into: whole, scratch: scratch)
+        for block in 0..<grid.count {
+            let (own, ownColumns) = grid.ranges(block)
+            multiplyShardwise(
+                transposed: left.columns(own), right.columns(ownColumns), shardOffsets: offsets,
+                into: parts.rows(own).columns(ownColumns), scratch: scratch)
+        }
+        return (0..<rows * columns).allSatisfy { whole.base[$0].bitPattern == parts.base[$0].bitPattern }
+    }
+    knownGrids.withLock { $0[grid] = answer }
+    return answer
+}
+
+private let knownGrids = Mutex<[BlockGrid: Bool]>([:])
+
 /// Elements of a block: two megabytes. Smaller ones were measured to be slower, and so were wide ones of few rows.
 private let blockSize = 524_288
 private let widestBlock = 768
