@@ -23,7 +23,9 @@ public final class ProductSharing: @unchecked Sendable {
 
     /// Computes a product, in parts where there is somebody to take some.
     func run(_ product: LinearProduct, _ scratch: ProductScratch, tree: GrowingBuffer) {
-        guard board.hasHelpers, case let grid = product.grid, grid.count > 1,
+        // First of all, so that what has to be tried out for it is tried out in the first step.
+        let grid = product.grid
+        guard board.hasHelpers, grid.count > 1,
             let job = product.job(grid, board.place), job.count <= WorkBoard.jobCapacity
         else { return product.run(scratch, tree: tree) }
         board.share(
