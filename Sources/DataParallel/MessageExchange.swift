@@ -59,9 +59,10 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         var sum = OwnedSum()
         if table.count > 0 { sum.writtenRows = try sumTable(touchedRows, into: target) }
         try sumDense(into: target)
-        let blocks = ranges.blocks(of: communicator.rank).flatMap { $0 }
-        sum.squares = mapOnThreads(blocks, threads: gradients.count) { [ranges] in
-            sumOfSquares(target.slice(ranges.elements(ofBlocks: $0..<$0 + 1)))
+        for range in ranges.ranges(of: communicator.rank) {
+            sum.squares += stride(from: range.lowerBound, to: range.upperBound, by: ranges.blockSize).map {
+                sumOfSquares(target.slice($0..<min($0 + ranges.blockSize, range.upperBound)))
+            }
         }
         return sum
     }
