@@ -55,7 +55,12 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         derive(0..<parameters.count)
     }
 
-    public func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum {
+    public var commonGradient: VectorView { gradients[0] }
+
+    public func sumOwnedGradients(
+        touchedRows: [[Int32]], summed: [Range<Int>], into target: VectorView
+    ) throws -> OwnedSum {
+        require(summed.isEmpty, "sums over lanes that do not share memory")
         var sum = OwnedSum()
         if table.count > 0 { sum.writtenRows = try sumTable(touchedRows, into: target) }
         try sumDense(into: target)

@@ -16,6 +16,8 @@ public protocol ReplicaExchange: AnyObject, Sendable {
     var parameters: VectorView { get }
     /// The flat gradient buffers of this rank's lanes, zeros at first.
     var gradients: [VectorView] { get }
+    /// The flat gradient buffer of the first lane of all ranks where they share memory, else that of this rank's first.
+    var commonGradient: VectorView { get }
     /// The part of the flat buffers at their start of whose gradient a step fills few rows.
     var table: SparseTable { get }
     /// Memory for what is computed from the parameters, such as copies in another precision: once wherever the parameters are
@@ -32,9 +34,13 @@ public protocol ReplicaExchange: AnyObject, Sendable {
     ///
     /// - Parameters:
     ///   - touchedRows: for each lane the rows of the sparse table that may be other than zero.
+    ///   - summed: ranges behind the table, ascending, in which `commonGradient` holds the sum already; only in shared memory.
+    ///     With the first lane as the target it stays there alone.
     ///   - target: the first lane, or a buffer beside the lanes. Rows of the table that no lane touched stay as they are in
     ///     it, and must be zero.
-    func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum
+    func sumOwnedGradients(
+        touchedRows: [[Int32]], summed: [Range<Int>], into target: VectorView
+    ) throws -> OwnedSum
     /// Collective: afterwards the lanes may be written again.
     func releaseGradients() throws
     /// Collective: every rank sees what the others wrote to their owned ranges of the parameters.
@@ -45,8 +51,8 @@ public protocol ReplicaExchange: AnyObject, Sendable {
 
 extension ReplicaExchange {
     /// Collective: puts the sum into the first lane. The rest of that lane and all other lanes stay as they are.
-    public func sumOwnedGradients(touchedRows: [[Int32]]) throws -> OwnedSum {
-        try sumOwnedGradients(touchedRows: touchedRows, into: gradients[0])
+    public func sumOwnedGradients(touchedRows: [[Int32]], summed: [Range<Int>] = []) throws -> OwnedSum {
+        try sumOwnedGradients(touchedRows: touchedRows, summed: summed, into: gradients[0])
     }
 }
 

@@ -92,10 +92,17 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
 
     public var table: SparseTable { summation.table }
 
-    public func sumOwnedGradients(touchedRows: [[Int32]], into target: VectorView) throws -> OwnedSum {
+    public var commonGradient: VectorView { leaves[0] }
+
+    public func sumOwnedGradients(
+        touchedRows: [[Int32]], summed: [Range<Int>], into target: VectorView
+    ) throws -> OwnedSum {
         for (lane, rows) in touchedRows.enumerated() { touched[rank * gradients.count + lane].assign(rows) }
         try memory.synchronize()
-        return summation.run(rank: rank, touched: touched, into: target) { [leaves] in leaves[$0].slice($1) }
+        let sums = SummedRanges(summed, leaves[0], staysThere: target.base == gradients[0].base)
+        return summation.run(rank: rank, touched: touched, summed: sums, into: target) { [leaves] in
+            leaves[$0].slice($1)
+        }
     }
 
     public func releaseGradients() throws { try memory.synchronize() }

@@ -33,13 +33,18 @@ public final class TaskGradients {
 
     /// Collective: sums what the lanes hold as the gradient of one task, and gives the lanes free.
     ///
-    /// - Parameter touchedRows: see `ReplicaExchange.sumOwnedGradients`.
-    public func sum(task: Int, touchedRows: [[Int32]], by exchange: any ReplicaExchange) throws {
+    /// - Parameters:
+    ///   - touchedRows, summed: see `ReplicaExchange.sumOwnedGradients`.
+    public func sum(
+        task: Int, touchedRows: [[Int32]], summed: [Range<Int>] = [], by exchange: any ReplicaExchange
+    ) throws {
         let target = buffers[task].view
         for range in ranges.ranges(of: rank) {
             for row in writtenRows[task] { target.slice(table.elements(ofRow: Int(row), in: range)).fill(0) }
         }
-        writtenRows[task] = try exchange.sumOwnedGradients(touchedRows: touchedRows, into: target).writtenRows
+        writtenRows[task] = try exchange.sumOwnedGradients(
+            touchedRows: touchedRows, summed: summed, into: target
+        ).writtenRows
         try exchange.releaseGradients()
     }
 

@@ -116,21 +116,38 @@ public final class WorkBoard: @unchecked Sendable {
     /// - Returns: how many parts it computed.
     public func help(lane: Int, run: (_ job: UnsafeBufferPointer<Int>, _ part: Int) -> Void) -> Int {
         var count = 0
-        helping.pointee.wrappingAdd(1, ordering: .relaxed)
-        defer { helping.pointee.wrappingSubtract(1, ordering: .relaxed) }
-        while working.pointee.load(ordering: .acquiring) > 0 {
-            let before = count
-            for step in 1..<offers.count {
-                let offer = offers[(firstOwn + lane + step) % offers.count]
-                while let part = offer.take() {
-                    count += 1
-                    run(offer.job, part)
-                    offer.finishPart()
-                }
+        whileHelping {
+            while working.pointee.load(ordering: .acquiring) > 0 {
+                let helped = helpOnce(lane: lane, run: run)
+                count += helped
+                if helped == 0 { sched_yield() }
             }
-            if count == before { sched_yield() }
         }
         return count
+    }
+
+    /// Computes the parts of other lanes' jobs that there are.
+    ///
+    /// - Parameters: as those of `help`.
+    /// - Returns: how many parts it computed.
+    public func helpOnce(lane: Int, run: (_ job: UnsafeBufferPointer<Int>, _ part: Int) -> Void) -> Int {
+        var count = 0
+        for step in 1..<offers.count {
+            let offer = offers[(firstOwn + lane + step) % offers.count]
+            while let part = offer.take() {
+                count += 1
+                run(offer.job, part)
+                offer.finishPart()
+            }
+        }
+        return count
+    }
+
+    /// A lane looks for something to do as long as `body` runs.
+    public func whileHelping(_ body: () -> Void) {
+        helping.pointee.wrappingAdd(1, ordering: .relaxed)
+        defer { helping.pointee.wrappingSubtract(1, ordering: .relaxed) }
+        body()
     }
 }
 

@@ -27,26 +27,25 @@ public final class FloatBuffer: @unchecked Sendable {
 
 /// Scratch memory that grows to the largest size asked for and is then reused: no allocation in the steady state.
 public final class GrowingBuffer: @unchecked Sendable {
-    private var memory = VectorView(UnsafeMutablePointer(bitPattern: 64)!, count: 0)
     private var own: FloatBuffer?
+    /// Of the arena.
+    private var piece = VectorView(UnsafeMutablePointer(bitPattern: 64)!, count: 0)
     private let arena: MemoryArena?
 
-    /// - Parameter arena: where the memory comes from as long as there is some left; memory of its own where nil.
+    /// - Parameter arena: where the memory comes from as long as it gives some; memory of its own where nil.
     public init(in arena: MemoryArena? = nil) { self.arena = arena }
 
-    /// The first `count` elements; what they held before is lost where the memory has to grow.
+    /// The first `count` elements. What they held before is lost where the memory has to grow, or was asked for in another size.
     public func vector(_ count: Int) -> VectorView {
-        if memory.count < count { grow(to: count) }
-        return memory.slice(0..<count)
-    }
-
-    private func grow(to count: Int) {
+        if count <= piece.count { return piece.slice(0..<count) }
         if let piece = arena?.take(count) {
-            (memory, own) = (piece, nil)
-        } else {
-            let buffer = FloatBuffer(count: count + count / 8)
-            (memory, own) = (buffer.view, buffer)
+            self.piece = piece
+            return piece.slice(0..<count)
         }
+        if let own, count <= own.view.count { return own.view.slice(0..<count) }
+        let buffer = FloatBuffer(count: count + count / 8)
+        own = buffer
+        return buffer.view.slice(0..<count)
     }
 
     /// The memory as a matrix without gaps.

@@ -4,27 +4,31 @@
 public final class MemoryArena: @unchecked Sendable {
     private let memory: VectorView
     private var used = 0
+    /// How many times as much a piece is to hold as it is asked for. Below 1 no piece is handed out: that is for batches larger
+    /// than the arena is made for, which are to leave it as it is.
+    public var growth = 1.0
     /// How often there was not enough left.
     package private(set) var refusals = 0
 
     /// - Parameter memory: zeros, aligned to a cache line.
     public init(_ memory: VectorView) { self.memory = memory }
 
-    /// A piece of at least `count` elements, zeros, aligned to a cache line; nil where not enough is left.
+    /// A piece of `growth` times `count` elements, less where there is not so much left, but of `count` at least; zeros, aligned
+    /// to a cache line. Nil where not enough is left, or none is handed out.
     ///
-    /// It has twice the size where there is room, because buffers grow with the longest batch so far: of shared memory, pages
-    /// that nobody touches are never there. A page that is touched for the first time costs microseconds, so that is done here
-    /// for somewhat more than was asked for.
+    /// Of shared memory, pages that nobody touches are never there. A page that is touched for the first time costs
+    /// microseconds, so that is done here for somewhat more than was asked for.
     func take(_ count: Int) -> VectorView? {
-        let needed = (count + laneCount - 1) / laneCount * laneCount
-        let size = used + 2 * needed <= memory.count ? 2 * needed : needed
+        guard growth >= 1 else { return nil }
+        func lines(_ count: Int) -> Int { (count + laneCount - 1) / laneCount * laneCount }
+        let size = max(lines(count), min(lines(Int((growth * Double(count)).rounded(.up))), memory.count - used))
         guard used + size <= memory.count else {
             refusals += 1
             return nil
         }
         defer { used += size }
         let piece = memory.slice(used..<used + size)
-        piece.slice(0..<min(size, needed + needed / 4)).fill(0)
+        piece.slice(0..<min(size, count + count / 4)).fill(0)
         return piece
     }
 }

@@ -114,8 +114,8 @@ final class HeadPass {
         }
         multiply(dOutput, parameters.pooler, .asIs, into: dStates, scratch: products)
         multiplyShardwise(
-            transposed: dOutput, states, shardOffsets: batch.shardSequences,
-            into: gradients.pooler, scratch: products)
+            [ShardRun(dOutput, states, shardOffsets: batch.shardSequences)], into: gradients.pooler,
+            scratch: products)
         return losses
     }
 

@@ -34,7 +34,8 @@ final class LayerActivations {
 
     init(_ precision: ProductPrecision, in arena: MemoryArena?) {
         self.precision = precision
-        buffers = (0..<12).map { _ in GrowingBuffer(in: arena) }
+        // All but the statistics and the deviations take part in products.
+        buffers = (0..<12).map { GrowingBuffer(in: [1, 4, 8].contains($0) ? nil : arena) }
         halfBuffers = (0..<4).map { _ in GrowingBuffer(in: arena) }
     }
 
@@ -91,21 +92,10 @@ final class LayerActivations {
         output = matrix(buffers[9], rows, columns: hidden)
     }
 
-    /// Elements that `reserve` takes of its own for a batch of so many tokens, beside idle memory in pieces of these sizes.
-    static func elements(
-        _ configuration: BERTConfiguration, _ precision: ProductPrecision, tokens: Int, beyond idle: [Int]
-    ) -> Int {
-        let (hidden, intermediate) = (tokens * configuration.hiddenSize, tokens * configuration.intermediateSize)
-        // Sequences of less than 16 tokens take as much as those of 16.
-        let statistics = 4 * tokens * configuration.attentionHeadCount
-        let single = [3 * hidden, statistics, hidden, hidden, hidden, intermediate, hidden, hidden]
-        let half = hidden / 2
-        let mixed = [3 * hidden, statistics, half, hidden, half, hidden, half, intermediate, hidden, hidden]
-        var (idle, rest) = (idle, 0)
-        for need in precision == .bfloat16 ? mixed : single {
-            if let place = idle.firstIndex(where: { $0 >= need }) { idle[place] -= need } else { rest += need }
-        }
-        return rest
+    /// Elements that `reserve` takes from an arena for each token of a batch.
+    static func elementsPerToken(_ configuration: BERTConfiguration, _ precision: ProductPrecision) -> Int {
+        let hidden = configuration.hiddenSize
+        return 8 * hidden + configuration.intermediateSize + (precision == .bfloat16 ? hidden : 0)
     }
 
     /// What attention takes.
@@ -122,8 +112,13 @@ final class SharedActivations {
 }
 
 /// Memory for the gradients inside a layer, shared by all layers, and the time that they take.
+///
+/// What the gradients of weights are computed from is there twice where lanes sum them together: a lane goes on with the layer
+/// below before they are computed.
 final class LayerGradients {
-    private let buffers, halfBuffers: [GrowingBuffer]
+    private let buffers: [GrowingBuffer]
+    private let sets: [OperandBuffers]
+    private var current = 0
     /// Of the product that ends the feed-forward block [rows, hiddenSize].
     private(set) var outputProduct = OperandView.single(.empty)
     /// Of what the activation function gives [rows, intermediateSize].
@@ -139,8 +134,8 @@ final class LayerGradients {
     private(set) var queries: OperandView?
     /// The vectors of each shard, to be added up over the shards.
     let vectors = GrowingBuffer()
-    let tree = GrowingBuffer()
-    private let productScratch = ProductScratch()
+    let tree: GrowingBuffer
+    private let productScratch: ProductScratch
     let attention = GrowingBuffer()
     /// Where the time goes.
     var profile = PassProfile()
@@ -149,15 +144,42 @@ final class LayerGradients {
 
     private let sharing: ProductSharing?
 
+    /// Memory for operands of the gradients of one layer's weights.
+    private final class OperandBuffers {
+        let output, attention, projections, queries: GrowingBuffer
+        /// For `intermediate`, and for the activation function's output, which is the same memory in the forward pass and in
+        /// bfloat16 has its own.
+        let intermediate, activated: GrowingBuffer
+        /// The sums of this round whose operands may be here.
+        var sums = 0
+
+        init(in arena: MemoryArena?) {
+            func buffer() -> GrowingBuffer { GrowingBuffer(in: arena) }
+            (output, attention, projections, queries) = (buffer(), buffer(), buffer(), buffer())
+            (intermediate, activated) = (buffer(), buffer())
+        }
+    }
+
     init(_ precision: ProductPrecision, _ sharing: ProductSharing?) {
         self.precision = precision
         self.sharing = sharing
-        buffers = (0..<6).map { _ in GrowingBuffer(in: sharing?.arena) }
-        halfBuffers = (0..<6).map { _ in GrowingBuffer(in: sharing?.arena) }
+        productScratch = sharing?.scratch ?? ProductScratch()
+        tree = sharing?.tree ?? GrowingBuffer()
+        buffers = (0..<2).map { _ in GrowingBuffer(in: sharing?.arena) }
+        sets = (0..<(sharing == nil ? 1 : 2)).map { _ in OperandBuffers(in: sharing?.arena) }
+    }
+
+    /// Elements that the buffers take from an arena for each token of a batch.
+    static func elementsPerToken(_ configuration: BERTConfiguration, _ precision: ProductPrecision) -> Int {
+        let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
+        switch precision {
+        case .single: return 2 * (6 * hidden + intermediate) + hidden
+        case .bfloat16: return 2 * (3 * hidden + intermediate) + hidden + intermediate
+        }
     }
 
     /// Computes parts of other lanes' products until no lane computes any more.
-    func help() -> Int { sharing?.help(productScratch, tree: tree) ?? 0 }
+    func help() -> Int { sharing?.help() ?? 0 }
 
     func products(_ shardOffsets: [Int]) -> LinearProducts {
         LinearProducts(shardOffsets: shardOffsets, scratch: productScratch, tree: tree, sharing: sharing)
@@ -166,32 +188,46 @@ final class LayerGradients {
     /// What the activation function of a feed-forward block gives in the forward pass [rows, intermediateSize], in the
     /// memory of its gradient where it can be.
     func activated(_ configuration: BERTConfiguration, rows: Int) -> OperandView {
-        operand(1, half: 4, rows, columns: configuration.intermediateSize)
+        let set = sets[current]
+        return operand(
+            precision == .single ? set.intermediate : set.activated, rows, columns: configuration.intermediateSize)
     }
 
     /// The same in the backward pass: in the memory of `input`, or in bfloat16.
     func activated(over input: MatrixView) -> OperandView {
         precision == .single
-            ? .single(input) : .half(halfBuffers[4].bfloat16Matrix(rows: input.rows, columns: input.columns))
+            ? .single(input) : operand(sets[current].activated, input.rows, columns: input.columns)
     }
 
     /// An operand in the precision of the products.
-    private func operand(_ index: Int, half: Int? = nil, _ rows: Int, columns: Int) -> OperandView {
+    private func operand(_ buffer: GrowingBuffer, _ rows: Int, columns: Int) -> OperandView {
         precision == .single
-            ? .single(buffers[index].matrix(rows: rows, columns: columns))
-            : .half(halfBuffers[half ?? index].bfloat16Matrix(rows: rows, columns: columns))
+            ? .single(buffer.matrix(rows: rows, columns: columns))
+            : .half(buffer.bfloat16Matrix(rows: rows, columns: columns))
     }
 
+    /// For the backward pass of the next layer. Waits until memory of sums that are computed together is free.
     func reserve(_ configuration: BERTConfiguration, _ batch: PackedBatch, _ layerRows: LayerRows) {
+        let added = sharing?.addedCount ?? 0
+        // Numbers of an earlier round say nothing of this one.
+        if added == 0 { for set in sets { set.sums = 0 } }
+        sets[current].sums = added
+        current = (current + 1) % sets.count
+        let set = sets[current]
+        if set.sums > 0 { profile.measure(.products) { _ = sharing?.wait(forSums: set.sums) } }
         let (tokens, rows, hidden) = (batch.tokenCount, layerRows.count(batch), configuration.hiddenSize)
-        outputProduct = operand(0, rows, columns: hidden)
-        activated = buffers[1].matrix(rows: rows, columns: configuration.intermediateSize)
-        intermediate = operand(1, rows, columns: configuration.intermediateSize)
-        attentionProduct = operand(2, rows, columns: hidden)
+        outputProduct = operand(set.output, rows, columns: hidden)
+        intermediate = operand(set.intermediate, rows, columns: configuration.intermediateSize)
+        if case .single(let matrix) = intermediate {
+            activated = matrix
+        } else {
+            activated = buffers[0].matrix(rows: rows, columns: configuration.intermediateSize)
+        }
+        attentionProduct = operand(set.attention, rows, columns: hidden)
         let isWhole = layerRows == .tokens
-        projections = operand(3, tokens, columns: (isWhole ? 3 : 2) * hidden)
-        queries = isWhole ? nil : operand(5, rows, columns: hidden)
-        context = buffers[4].matrix(rows: rows, columns: hidden)
+        projections = operand(set.projections, tokens, columns: (isWhole ? 3 : 2) * hidden)
+        queries = isWhole ? nil : operand(set.queries, rows, columns: hidden)
+        context = buffers[1].matrix(rows: rows, columns: hidden)
     }
 
     /// Where attention's backward pass writes.

@@ -11,27 +11,41 @@ struct LinearProduct {
     enum Kind: Equatable {
         /// `result = left · op(right)`, or that added to what is there: each shard's rows by themselves.
         case rows(right: Operand, adds: Bool)
-        /// `result = Σ leftᵀ · right`, as the balanced binary tree over the shards.
+        /// `result = Σ leftᵀ · right`, as the balanced binary tree over the shards of all runs.
         case shards
     }
 
+    /// Consecutive shards whose rows stand together.
+    struct Run {
+        var operands: Operands
+        /// [shards + 1], where each shard's rows begin in the left operand.
+        let shardOffsets: [Int]
+    }
+
     let kind: Kind
-    let operands: Operands
+    /// One; of a product over shards, one for each lane whose shards take part.
+    let runs: [Run]
     let result: MatrixView
-    /// [shards + 1], where each shard's rows begin in the left operand.
-    let shardOffsets: [Int]
 
     /// - Parameter tree: memory for the tree over shards of products in bfloat16.
     func run(_ scratch: ProductScratch, tree: GrowingBuffer) {
-        switch (kind, operands) {
+        switch (kind, runs[0].operands) {
         case (.rows(let operand, let adds), .single(let left, let right)):
             multiply(left, right, operand, into: result, adds: adds, scratch: scratch)
         case (.rows(let operand, let adds), .half(let left, let right)):
-            multiplyShards(left, shardOffsets: shardOffsets, right, operand, into: result, adds: adds)
-        case (.shards, .single(let left, let right)):
-            multiplyShardwise(transposed: left, right, shardOffsets: shardOffsets, into: result, scratch: scratch)
-        case (.shards, .half(let left, let right)):
-            multiplyShardwise(transposed: left, right, shardOffsets: shardOffsets, into: result, scratch: tree)
+            multiplyShards(left, shardOffsets: runs[0].shardOffsets, right, operand, into: result, adds: adds)
+        case (.shards, .single):
+            multiplyShardwise(
+                runs.compactMap { run in
+                    guard case .single(let left, let right) = run.operands else { return nil }
+                    return ShardRun(left, right, shardOffsets: run.shardOffsets)
+                }, into: result, scratch: scratch)
+        case (.shards, .half):
+            multiplyShardwise(
+                runs.compactMap { run in
+                    guard case .half(let left, let right) = run.operands else { return nil }
+                    return ShardRun(left, right, shardOffsets: run.shardOffsets)
+                }, into: result, scratch: tree)
         }
     }
 
@@ -39,26 +53,30 @@ struct LinearProduct {
 
     /// One of the parts, as a product of its own.
     ///
-    /// - Parameter grid: `grid` of the product.
+    /// - Parameter grid: `grid` of the product, or `commonGrid`.
     func part(_ index: Int, of grid: BlockGrid) -> LinearProduct {
         let (rows, columns) = grid.ranges(index)
-        let own: Operands =
-            switch (kind, operands) {
-            case (.rows(let operand, _), .single(let left, let right)):
-                .single(left.rows(rows), operand == .asIs ? right.columns(columns) : right.rows(columns))
-            case (.rows(let operand, _), .half(let left, let right)):
-                .half(left.rows(rows), operand == .asIs ? right.columns(columns) : right.rows(columns))
-            case (.shards, .single(let left, let right)): .single(left.columns(rows), right.columns(columns))
-            case (.shards, .half(let left, let right)): .half(left.columns(rows), right.columns(columns))
-            }
         return LinearProduct(
-            kind: kind, operands: own, result: result.rows(rows).columns(columns), shardOffsets: shardOffsets)
+            kind: kind,
+            runs: runs.map { Run(operands: part($0.operands, rows, columns), shardOffsets: $0.shardOffsets) },
+            result: result.rows(rows).columns(columns))
+    }
+
+    private func part(_ operands: Operands, _ rows: Range<Int>, _ columns: Range<Int>) -> Operands {
+        switch (kind, operands) {
+        case (.rows(let operand, _), .single(let left, let right)):
+            .single(left.rows(rows), operand == .asIs ? right.columns(columns) : right.rows(columns))
+        case (.rows(let operand, _), .half(let left, let right)):
+            .half(left.rows(rows), operand == .asIs ? right.columns(columns) : right.rows(columns))
+        case (.shards, .single(let left, let right)): .single(left.columns(rows), right.columns(columns))
+        case (.shards, .half(let left, let right)): .half(left.columns(rows), right.columns(columns))
+        }
     }
 
     /// The parts, as blocks of the result.
     var grid: BlockGrid {
         let (rows, columns) = (result.rows, result.columns)
-        switch (kind, operands) {
+        switch (kind, runs[0].operands) {
         case (.rows, .single):
             return BlockGrid(rows: rows, columns: columns, height: rows, width: 128)
         case (.rows(let operand, let adds), .half(let left, _)):
@@ -71,6 +89,17 @@ struct LinearProduct {
             let stripes = Self.stripes(rows, columns)
             return stripesAreIndependent(stripes) ? stripes : .ofShardwiseProduct(rows: rows, columns: columns)
         }
+    }
+
+    /// The parts of a product over the shards of several lanes. There are other such products to go on with, so that parts may
+    /// be large: the larger and the more nearly square they are, the less of the operands is copied more than once.
+    var commonGrid: BlockGrid {
+        let (rows, columns) = (result.rows, result.columns)
+        let side = max(384, min(rows, columns))
+        let squares = BlockGrid(rows: rows, columns: columns, height: side, width: side)
+        if case .single = runs[0].operands { return squares }
+        let own = BlockGrid.ofShardwiseProduct(rows: rows, columns: columns)
+        return squares.count > own.count && stripesAreIndependent(squares) ? squares : own
     }
 
     /// A matrix cut along its longer side.
@@ -86,7 +115,9 @@ struct LinearProduct {
 }
 
 extension LinearProduct {
-    /// The product and its parts as numbers, memory named by its place; nil where not all of it has one.
+    /// The product, of one run, as numbers; memory is named by its place.
+    ///
+    /// - Returns: nil where not all of its memory has a place.
     func job(_ grid: BlockGrid, _ place: (UnsafeRawPointer) -> Int?) -> [Int]? {
         var numbers: [Int]
         switch kind {
@@ -94,13 +125,14 @@ extension LinearProduct {
         case .shards: numbers = [0, 0]
         }
         func append(_ base: UnsafeRawPointer, _ rows: Int, _ columns: Int, _ stride: Int) -> Bool {
-            guard let place = place(base) else { return false }
+            // A matrix without rows may be anywhere.
+            guard let place = rows == 0 ? 0 : place(base) else { return false }
             numbers += [place, rows, columns, stride]
             return true
         }
         func append(_ view: MatrixView) -> Bool { append(view.base, view.rows, view.columns, view.stride) }
         func append(_ view: BFloat16View) -> Bool { append(view.base, view.rows, view.columns, view.stride) }
-        switch operands {
+        switch runs[0].operands {
         case .single(let left, let right):
             numbers.append(0)
             guard append(left), append(right), append(result) else { return nil }
@@ -108,26 +140,32 @@ extension LinearProduct {
             numbers.append(1)
             guard append(left), append(right), append(result) else { return nil }
         }
-        return numbers + [grid.height, grid.width] + shardOffsets
+        return numbers + [grid.height, grid.width] + runs[0].shardOffsets
     }
 
-    /// One part of what `job` described.
-    init(part: Int, of job: UnsafeBufferPointer<Int>, _ pointer: (Int) -> UnsafeMutableRawPointer) {
-        func single(_ start: Int) -> MatrixView {
+    /// One part of what jobs described: the products of several runs into the same result are one product.
+    init(
+        part: Int, of jobs: [UnsafeBufferPointer<Int>], _ pointer: (Int) -> UnsafeMutableRawPointer
+    ) {
+        func single(_ job: UnsafeBufferPointer<Int>, _ start: Int) -> MatrixView {
             MatrixView(
                 pointer(job[start]).assumingMemoryBound(to: Float.self), rows: job[start + 1],
                 columns: job[start + 2], stride: job[start + 3])
         }
-        func half(_ start: Int) -> BFloat16View {
+        func half(_ job: UnsafeBufferPointer<Int>, _ start: Int) -> BFloat16View {
             BFloat16View(
                 pointer(job[start]).assumingMemoryBound(to: UInt16.self), rows: job[start + 1],
                 columns: job[start + 2], stride: job[start + 3])
         }
+        let first = jobs[0]
         let whole = LinearProduct(
-            kind: job[0] == 0 ? .shards : .rows(right: job[0] == 1 ? .asIs : .transposed, adds: job[1] == 1),
-            operands: job[2] == 0 ? .single(single(3), single(7)) : .half(half(3), half(7)), result: single(11),
-            shardOffsets: Array(job[17...]))
+            kind: first[0] == 0 ? .shards : .rows(right: first[0] == 1 ? .asIs : .transposed, adds: first[1] == 1),
+            runs: jobs.map { job in
+                Run(
+                    operands: job[2] == 0 ? .single(single(job, 3), single(job, 7)) : .half(half(job, 3), half(job, 7)),
+                    shardOffsets: Array(job[17...]))
+            }, result: single(first, 11))
         let (rows, columns) = (whole.result.rows, whole.result.columns)
-        self = whole.part(part, of: BlockGrid(rows: rows, columns: columns, height: job[15], width: job[16]))
+        self = whole.part(part, of: BlockGrid(rows: rows, columns: columns, height: first[15], width: first[16]))
     }
 }

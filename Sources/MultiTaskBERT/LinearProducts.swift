@@ -67,7 +67,7 @@ struct LinearProducts {
         run(.rows(right: .asIs, adds: adds), dOutput, weight, into: result)
     }
 
-    /// `result = Σ dOutputᵀ · input`, as the balanced binary tree over the shards.
+    /// `result = Σ dOutputᵀ · input`, as the balanced binary tree over the shards; over those of all lanes where they sum together.
     ///
     /// - Parameters:
     ///   - dOutput: [tokens, outputs].
@@ -84,9 +84,10 @@ struct LinearProducts {
         case (.half(let left), .half(let right)): operands = .half(left, right)
         default: fatalError("broken invariant: a product of operands in two precisions")
         }
-        let product = LinearProduct(kind: kind, operands: operands, result: result, shardOffsets: shardOffsets)
+        let product = LinearProduct(
+            kind: kind, runs: [.init(operands: operands, shardOffsets: shardOffsets)], result: result)
         if let sharing {
-            sharing.run(product, scratch, tree: tree)
+            if kind == .shards, sharing.isSumming { sharing.add(product) } else { sharing.run(product) }
         } else {
             product.run(scratch, tree: tree)
         }

@@ -11,6 +11,8 @@ public final class ModelPass {
     private var layers: [LayerActivations] = []
     private let shared: SharedActivations
     private let sharing: ProductSharing?
+    /// Where the gradients of weights go that lanes sum together.
+    private let sums: ModelTensors?
     private let work: LayerGradients
     private let hidden, first: GrowingBuffer
     private let shardVectors = GrowingBuffer()
@@ -32,6 +34,7 @@ public final class ModelPass {
         encoderWeights = weights ?? EncoderWeights(model, parameters: parameters, .single)
         work = LayerGradients(encoderWeights.precision, sharing)
         self.sharing = sharing
+        sums = sharing.map { model.tensors($0.sums) }
         let arena = sharing?.arena
         shared = SharedActivations(in: arena)
         (hidden, first) = (GrowingBuffer(in: arena), GrowingBuffer(in: arena))
@@ -41,6 +44,9 @@ public final class ModelPass {
     }
 
     private var configuration: BERTConfiguration { model.configuration }
+
+    /// Elements that the pass takes from an arena for each token of a batch, beside what its layers take.
+    static func elementsPerToken(_ configuration: BERTConfiguration) -> Int { 4 * configuration.hiddenSize }
 
     /// Where the time of all gradients up to now went.
     public var profile: PassProfile { work.profile }
@@ -64,6 +70,7 @@ public final class ModelPass {
         lastRows: LayerRows? = nil, observe: (MatrixView) -> Void = { _ in }
     ) -> MatrixView {
         let (tokens, hiddenSize) = (batch.tokenCount, configuration.hiddenSize)
+        sharing?.beginBatch(tokens: tokens)
         var states = embedding.output.matrix(rows: tokens, columns: hiddenSize)
         let normalized = embedding.normalized.matrix(rows: tokens, columns: hiddenSize)
         let inverse = embedding.inverseDeviation.vector(tokens)
@@ -81,8 +88,10 @@ public final class ModelPass {
         while layers.count < sets { layers.append(LayerActivations(encoderWeights.precision, in: sharing?.arena)) }
         for index in 0..<configuration.layerCount {
             let saved = layers[index % sets]
-            // The backward pass is done with a layer's activations before it writes the weight gradients of the layer below.
-            let below = index <= max(0, fineTuning.frozenDepth) ? nil : gradient?.tensors.layers[index - 1]
+            // The backward pass is done with a layer's activations before it writes the weight gradients of the layer below,
+            // unless others write them.
+            let isAbove = index > max(0, fineTuning.frozenDepth) && sharing?.mayAdd != true
+            let below = isAbove ? gradient?.tensors.layers[index - 1] : nil
             let layer = layer(index, dropoutKey, lastRows: lastRows)
             saved.reserve(
                 configuration, batch, input: states, layer.rows, shared: shared, idle: below?.matrices ?? [])
@@ -144,7 +153,7 @@ public final class ModelPass {
     /// - Parameters:
     ///   - weights: of each task, over the count of its examples in the global batch: what one example's cross-entropy counts.
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
-    ///   - gradient: overwritten by the sum over the batch's shards.
+    ///   - gradient: overwritten by the sum over the batch's shards, but for what lanes sum together.
     /// - Returns: for each shard the sum of each task's losses, unweighted, of the sequences as they are.
     public func gradient(
         _ batch: PackedBatch, weights: [Double], dropoutKey: UInt64?, into gradient: GradientBuffer
@@ -196,6 +205,12 @@ public final class ModelPass {
             meanRowsBackward(dFirst, sequenceOffsets: batch.sequenceOffsets[...], into: dHidden)
         }
         let lowest = variables == .parameters ? max(0, fineTuning.frozenDepth) : 0
+        let weightGradients: [ModelTensors.Layer]? =
+            switch (variables, sums) {
+            case (.embeddedTokens, _): nil
+            case (.parameters, let sums?) where sharing?.isSumming == true: sums.layers
+            case (.parameters, _): target.layers
+            }
         for index in (lowest..<configuration.layerCount).reversed() {
             let region = model.layout.layerVectors[index]
             let rows = shardRows(batch, region)
@@ -208,7 +223,7 @@ public final class ModelPass {
             layer.backward(
                 layer.rows == .tokens ? dHidden : dFirst, into: dHidden, batch, encoderWeights.layers[index],
                 parameters.layers[index].vectors, layers[index],
-                work, shardVectors: vectors, into: variables == .parameters ? target.layers[index] : nil)
+                work, shardVectors: vectors, into: weightGradients?[index])
             if variables == .parameters {
                 work.profile.measure(.shardSum) { treeSum(rows, into: target.flat.slice(region)) }
             }

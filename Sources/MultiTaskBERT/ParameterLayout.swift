@@ -35,6 +35,8 @@ public struct ParameterLayout: Sendable, Equatable {
     let embeddingVectors: Region
     /// Biases and layer normalisations of each layer.
     let layerVectors: [Region]
+    /// The matrices of each layer, with the gaps between them.
+    public let layerMatrices: [Range<Int>]
     /// The pooler's bias and all classification heads.
     let headRegion: Region
 
@@ -47,15 +49,17 @@ public struct ParameterLayout: Sendable, Equatable {
         builder.add(embeddings + "position_embeddings.weight", [configuration.maximumLength, hidden])
         builder.add(embeddings + "token_type_embeddings.weight", [configuration.tokenTypeCount, hidden])
         embeddingVectors = builder.region { $0.addLayerNorm(embeddings + "LayerNorm", hidden) }
-        layerVectors = (0..<configuration.layerCount).map { layer in
+        let layers = (0..<configuration.layerCount).map { layer in
             let prefix = "bert.encoder.layer.\(layer)."
             builder.depth = layer + 1
             let projections = ["query", "key", "value"].map { prefix + "attention.self.\($0)." }
-            builder.addAdjacent(projections.map { ($0 + "weight", [hidden, hidden]) })
-            builder.add(prefix + "attention.output.dense.weight", [hidden, hidden])
-            builder.add(prefix + "intermediate.dense.weight", [intermediate, hidden])
-            builder.add(prefix + "output.dense.weight", [hidden, intermediate])
-            return builder.region {
+            let matrices = builder.region {
+                $0.addAdjacent(projections.map { ($0 + "weight", [hidden, hidden]) })
+                $0.add(prefix + "attention.output.dense.weight", [hidden, hidden])
+                $0.add(prefix + "intermediate.dense.weight", [intermediate, hidden])
+                $0.add(prefix + "output.dense.weight", [hidden, intermediate])
+            }
+            let vectors = builder.region {
                 $0.addAdjacent(projections.map { ($0 + "bias", [hidden]) })
                 $0.add(prefix + "attention.output.dense.bias", [hidden])
                 $0.addLayerNorm(prefix + "attention.output.LayerNorm", hidden)
@@ -63,7 +67,9 @@ public struct ParameterLayout: Sendable, Equatable {
                 $0.add(prefix + "output.dense.bias", [hidden])
                 $0.addLayerNorm(prefix + "output.LayerNorm", hidden)
             }
+            return (matrices: matrices, vectors: vectors)
         }
+        (layerMatrices, layerVectors) = (layers.map(\.matrices), layers.map(\.vectors))
         builder.depth = configuration.layerCount + 1
         builder.add("bert.pooler.dense.weight", [hidden, hidden])
         headRegion = builder.region {

@@ -74,14 +74,14 @@ public final class AdamW: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - parameters: the flat buffer of the parameters; its owned ranges are overwritten.
-    ///   - gradient: a flat buffer that holds the gradient in the owned ranges.
+    ///   - gradient: gives the gradient of a range of the flat buffer that lies in one segment.
     ///   - gradientScale: what the gradient is multiplied by: the clipping.
     ///   - updates: for each group the number of this update, from 1, for the bias correction; nil leaves the group's
     ///     parameters and moments alone.
     ///   - threads: that share the work.
     public func update(
-        _ parameters: VectorView, gradient: VectorView, gradientScale: Float, learningRate: Double, updates: [Int?],
-        threads: Int = 1
+        _ parameters: VectorView, gradient: @Sendable (Range<Int>) -> VectorView, gradientScale: Float,
+        learningRate: Double, updates: [Int?], threads: Int = 1
     ) {
         require(
             parts.allSatisfy { updates.indices ~= $0.segment.group }, "an update that leaves out a group of parameters")
@@ -93,7 +93,7 @@ public final class AdamW: @unchecked Sendable {
                 let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
                 let (own, moments) = (segment.range.part(thread, of: threads), moments.part(thread, of: threads))
                 Self.update(
-                    parameters.slice(own), gradient.slice(own), firstMoment.slice(moments),
+                    parameters.slice(own), gradient(own), firstMoment.slice(moments),
                     secondMoment.slice(moments), factors, keep: keep)
             }
         }

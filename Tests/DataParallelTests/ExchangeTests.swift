@@ -164,6 +164,55 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
         return outcome
     }
 
+    /// Ranges whose sum is there already are left out of the tree, with the same squares and the same gradient; beside the lanes they
+    /// are copied.
+    @Test(arguments: [1, 2, 4]) func summedRangesAreLeftOut(worldSize: Int) throws {
+        let one = ExchangeCase(kind: .shared, worldSize: worldSize, lanes: 2, count: 1500)
+        // From within a block to within another, and two within one block.
+        let summed = [10..<300, 500..<510, 520..<1400]
+        let right = try ThreadCommunicator.run(worldSize) { try Self.sum(one, [], $0) }
+        let found = try ThreadCommunicator.run(worldSize) { try Self.sum(one, summed, $0) }
+        for (right, found) in zip(right, found) {
+            #expect(found.squares == right.squares)
+            #expect(differences(found.gradient, right.gradient) == 0)
+            #expect(differences(found.copied, right.copied) == 0)
+        }
+    }
+
+    /// - Returns: of the owned ranges the squares, the gradient where it is to be found, and that in a buffer beside the lanes.
+    private static func sum(
+        _ one: ExchangeCase, _ summed: [Range<Int>], _ communicator: any Communicator
+    ) throws -> (squares: [Double], gradient: [UInt32], copied: [UInt32]) {
+        let exchange = try one.exchange(communicator)
+        let owned = exchange.ranges.ranges(of: communicator.rank)
+        let beside = FloatBuffer(count: one.count)
+        func fill() throws {
+            for (lane, gradient) in exchange.gradients.enumerated() {
+                one.fill(gradient, lane: communicator.rank * one.lanes + lane, step: 0)
+                for range in summed { gradient.slice(range).fill(.nan) }
+            }
+            try communicator.barrier()
+            let sum = one.expectedSum(step: 0)
+            if communicator.rank == 0 {
+                for place in summed.joined() { exchange.commonGradient[place] = Float(bitPattern: sum[place]) }
+            }
+        }
+        try fill()
+        let touched = [[Int32]](repeating: [], count: one.lanes)
+        _ = try exchange.sumOwnedGradients(touchedRows: touched, summed: summed, into: beside.view)
+        try exchange.releaseGradients()
+        try fill()
+        let squares = try exchange.sumOwnedGradients(touchedRows: touched, summed: summed).squares
+        let gradient = owned.flatMap { range in
+            range.map { place in
+                let isSummed = summed.contains { $0.contains(place) }
+                return (isSummed ? exchange.commonGradient : exchange.gradients[0])[place].bitPattern
+            }
+        }
+        try communicator.barrier()
+        return (squares, gradient, owned.flatMap { beside.view.slice($0).array.map(\.bitPattern) })
+    }
+
     /// The sum over 8 lanes comes out the same however they are spread over ranks and lanes, by either exchange.
     @Test func bitsDoNotDependOnTheSpread() throws {
         var all = Set<[UInt32]>()

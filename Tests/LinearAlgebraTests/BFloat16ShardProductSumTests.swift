@@ -10,7 +10,7 @@ import Testing
         let left = memory.bfloat16Matrix(Grid(24, m, seed: 1))
         let right = memory.bfloat16Matrix(Grid(24, n, seed: 2))
         let result = memory.matrix(m, n)
-        multiplyShardwise(transposed: left, right, shardOffsets: offsets, into: result, scratch: GrowingBuffer())
+        multiplyShardwise([ShardRun(left, right, shardOffsets: offsets)], into: result, scratch: GrowingBuffer())
         let (a, b) = (Grid(left), Grid(right))
         var worst = 0.0
         for row in 0..<m {
@@ -33,14 +33,14 @@ import Testing
         let left = memory.bfloat16Matrix(Grid(offsets[shards], size.m, seed: 1))
         let right = memory.bfloat16Matrix(Grid(offsets[shards], size.n, seed: 2))
         let (result, scratch) = (memory.matrix(size.m, size.n), GrowingBuffer())
-        multiplyShardwise(transposed: left, right, shardOffsets: offsets, into: result, scratch: scratch)
+        multiplyShardwise([ShardRun(left, right, shardOffsets: offsets)], into: result, scratch: scratch)
 
         let count = size.m * size.n
         let single = memory.matrix(shards, count)
         for shard in 0..<shards {
             let range = offsets[shard]..<offsets[shard + 1]
             multiplyShardwise(
-                transposed: left.rows(range), right.rows(range), shardOffsets: [0, range.count],
+                [ShardRun(left.rows(range), right.rows(range), shardOffsets: [0, range.count])],
                 into: single.row(shard).matrix(rows: size.m, columns: size.n), scratch: scratch)
         }
         let sum = memory.vector(count)
@@ -48,14 +48,26 @@ import Testing
         let differing = zip(result.bits, sum.bits).count { $0 != $1 }
         #expect(differing == 0, "\(differing) of \(count) elements differ")
         #expect(memory.isIntact)
+
+        // The same where the shards' rows stand in several places.
+        result.flattened.fill(.nan)
+        multiplyShardwise(runs(of: left, right, offsets, cuts: [1, 4, 6]), into: result, scratch: scratch)
+        #expect(zip(result.bits, sum.bits).allSatisfy { $0 == $1 })
+        #expect(memory.isIntact)
     }
 
     @Test func emptyShardsAddNothing() {
         let result = memory.matrix(3, 4)
         multiplyShardwise(
-            transposed: memory.bfloat16Matrix(0, 3), memory.bfloat16Matrix(0, 4), shardOffsets: [0, 0, 0],
+            [ShardRun(memory.bfloat16Matrix(0, 3), memory.bfloat16Matrix(0, 4), shardOffsets: [0, 0, 0])],
             into: result, scratch: GrowingBuffer())
         #expect(result.bits == [UInt32](repeating: 0, count: 12))
         #expect(memory.isIntact)
     }
+}
+
+private func runs(
+    of left: BFloat16View, _ right: BFloat16View, _ offsets: [Int], cuts: [Int]
+) -> [ShardRun<BFloat16View>] {
+    pieces(offsets, cuts).map { ShardRun(left.rows($0.rows), right.rows($0.rows), shardOffsets: $0.offsets) }
 }

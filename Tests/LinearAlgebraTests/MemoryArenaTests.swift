@@ -6,6 +6,7 @@ import Testing
     @Test func buffersShareAnArena() {
         let memory = FloatBuffer(count: 1000)
         let arena = MemoryArena(memory.view)
+        arena.growth = 1.5
         let places = memory.view.base..<memory.view.base + 1000
         let buffers = (0..<4).map { _ in GrowingBuffer(in: arena) }
         let views = zip(buffers, [100, 33, 600, 300]).map { $0.vector($1) }
@@ -13,8 +14,22 @@ import Testing
         #expect(views.map { places.contains($0.base) } == [true, true, true, false])
         for (index, view) in views.enumerated() { view.fill(Float(index)) }
         for (index, view) in views.enumerated() { #expect(view.array.allSatisfy { $0 == Float(index) }) }
-        #expect(buffers[0].vector(200).base == views[0].base, "room for twice as much was taken")
+        #expect(buffers[0].vector(150).base == views[0].base, "room for half as much again was taken")
         #expect(!places.contains(buffers[0].vector(300).base))
+        #expect(buffers[0].vector(100).base == views[0].base, "its place in the arena is lost")
+        #expect(arena.refusals == 2)
+    }
+
+    /// A batch that is too large takes nothing from those that the arena is for.
+    @Test func noPieceForLargerBatches() {
+        let memory = FloatBuffer(count: 1000)
+        let arena = MemoryArena(memory.view)
+        let buffer = GrowingBuffer(in: arena)
+        arena.growth = 0.99
+        #expect(buffer.vector(100).base != memory.view.base)
+        arena.growth = 1
+        #expect(buffer.vector(90).base == memory.view.base)
+        #expect(arena.refusals == 0)
     }
 
     @Test func blocksCoverAMatrixOnce() {

@@ -59,7 +59,7 @@ import Testing
         let offsets = [0, size.k / 3, size.k / 3, size.k / 2, size.k]
         let result = memory.matrix(size.m, size.n)
         multiplyShardwise(
-            transposed: memory.matrix(left), memory.matrix(right), shardOffsets: offsets, into: result,
+            [ShardRun(memory.matrix(left), memory.matrix(right), shardOffsets: offsets)], into: result,
             scratch: ProductScratch())
         let worst = worstError(result, size, left: { left[$1, $0] }, right: right, before: nil)
         #expect(worst == 0, "\(worst) away")
@@ -75,19 +75,25 @@ import Testing
         let left = memory.matrix(Grid(offsets[shards], size.m, seed: 1))
         let right = memory.matrix(Grid(offsets[shards], size.n, seed: 2))
         let result = memory.matrix(size.m, size.n)
-        multiplyShardwise(transposed: left, right, shardOffsets: offsets, into: result, scratch: scratch)
+        multiplyShardwise([ShardRun(left, right, shardOffsets: offsets)], into: result, scratch: scratch)
 
         let single = memory.matrix(shards, size.m * size.n)
         for shard in 0..<shards {
             let range = offsets[shard]..<offsets[shard + 1]
             multiplyShardwise(
-                transposed: left.rows(range), right.rows(range), shardOffsets: [0, range.count],
+                [ShardRun(left.rows(range), right.rows(range), shardOffsets: [0, range.count])],
                 into: single.row(shard).matrix(rows: size.m, columns: size.n), scratch: scratch)
         }
         let sum = memory.vector(size.m * size.n)
         treeSum(single, into: sum)
         let differing = zip(result.bits, sum.bits).count { $0 != $1 }
         #expect(differing == 0, "\(differing) elements differ")
+        #expect(memory.isIntact)
+
+        // The same where the shards' rows stand in several places.
+        result.flattened.fill(.nan)
+        multiplyShardwise(runs(of: left, right, offsets, cuts: [1, 4, 6]), into: result, scratch: scratch)
+        #expect(zip(result.bits, sum.bits).allSatisfy { $0 == $1 })
         #expect(memory.isIntact)
     }
 
@@ -152,5 +158,17 @@ import Testing
             }
         }
         return worst
+    }
+}
+
+private func runs(of left: MatrixView, _ right: MatrixView, _ offsets: [Int], cuts: [Int]) -> [ShardRun<MatrixView>] {
+    pieces(offsets, cuts).map { ShardRun(left.rows($0.rows), right.rows($0.rows), shardOffsets: $0.offsets) }
+}
+
+/// Consecutive shards cut before some of them: the rows of each piece, and the boundaries within it.
+func pieces(_ offsets: [Int], _ cuts: [Int]) -> [(rows: Range<Int>, offsets: [Int])] {
+    let ends = [0] + cuts.filter { $0 < offsets.count - 1 } + [offsets.count - 1]
+    return zip(ends, ends.dropFirst()).map { first, last in
+        (offsets[first]..<offsets[last], offsets[first...last].map { $0 - offsets[first] })
     }
 }

@@ -29,7 +29,7 @@ import Testing
                 }
             }
             optimizer.update(
-                parameters, gradient: gradient, gradientScale: scale,
+                parameters, gradient: { gradient.slice($0) }, gradientScale: scale,
                 learningRate: 1e-3, updates: [step])
             for (own, name) in [
                 (parameters, "parameters"), (optimizer.firstMoment, "first_moment"),
@@ -59,7 +59,8 @@ import Testing
             let gradient = memory.vector(Grid(1, 200, seed: UInt64(step) + 1).values)
             for optimizer in optimizers {
                 optimizer.update(
-                    parameters, gradient: gradient, gradientScale: 0.7, learningRate: 1e-3, updates: [step],
+                    parameters, gradient: { gradient.slice($0) }, gradientScale: 0.7, learningRate: 1e-3,
+                    updates: [step],
                     threads: threads)
             }
         }
@@ -103,9 +104,9 @@ import Testing
     @Test func othersPartsStay() {
         let memory = GuardedMemory()
         let parameters = memory.vector(Grid(1, 200, seed: 1).values)
-        let before = parameters.bits
+        let (before, gradient) = (parameters.bits, memory.vector(Grid(1, 200, seed: 2).values))
         AdamW(.init(), segments: Self.segments, owned: [30..<60, 65..<90]).update(
-            parameters, gradient: memory.vector(Grid(1, 200, seed: 2).values), gradientScale: 1, learningRate: 1e-3,
+            parameters, gradient: { gradient.slice($0) }, gradientScale: 1, learningRate: 1e-3,
             updates: [1])
         for place in 0..<200 {
             let isOwned = (30..<60).contains(place) || (65..<90).contains(place)
@@ -119,9 +120,10 @@ import Testing
         let memory = GuardedMemory()
         func updated(rate: Double, learningRate: Double) -> [UInt32] {
             let parameters = memory.vector(Grid(1, 50, seed: 1).values)
+            let gradient = memory.vector(Grid(1, 50, seed: 2).values)
             AdamW(.init(), segments: [.init(range: 0..<50, decays: true, rate: rate)], owned: [0..<50]).update(
-                parameters, gradient: memory.vector(Grid(1, 50, seed: 2).values), gradientScale: 1,
-                learningRate: learningRate, updates: [1])
+                parameters, gradient: { gradient.slice($0) }, gradientScale: 1, learningRate: learningRate,
+                updates: [1])
             return parameters.bits
         }
         #expect(updated(rate: 0.25, learningRate: 1e-3) == updated(rate: 1, learningRate: 0.25e-3))
@@ -140,9 +142,10 @@ import Testing
         for (step, updates) in [[1, nil], [2, 1], [nil, 2], [3, nil], [nil, nil]].enumerated() {
             let gradient = memory.vector(Grid(1, 60, seed: UInt64(step) + 5).values)
             together.update(
-                parameters, gradient: gradient, gradientScale: 1, learningRate: 1e-3, updates: updates)
+                parameters, gradient: { gradient.slice($0) }, gradientScale: 1, learningRate: 1e-3, updates: updates)
             for (optimizer, update) in zip(single, updates) where update != nil {
-                optimizer.update(alone, gradient: gradient, gradientScale: 1, learningRate: 1e-3, updates: [update])
+                optimizer.update(
+                    alone, gradient: { gradient.slice($0) }, gradientScale: 1, learningRate: 1e-3, updates: [update])
             }
             #expect(parameters.bits == alone.bits, "step \(step)")
             #expect(together.firstMoment.bits == single.flatMap(\.firstMoment.bits), "step \(step)")
@@ -155,7 +158,8 @@ import Testing
         await #expect(processExitsWith: .failure) {
             let memory = FloatBuffer(count: 32)
             AdamW(.init(), segments: [.init(range: 0..<16, decays: true, group: 1)], owned: [0..<16]).update(
-                memory.view.slice(0..<16), gradient: memory.view.slice(16..<32), gradientScale: 1, learningRate: 1,
+                memory.view.slice(0..<16), gradient: { _ in memory.view.slice(16..<32) }, gradientScale: 1,
+                learningRate: 1,
                 updates: [1])
         }
     }
@@ -170,8 +174,9 @@ import Testing
         var (p, m, v) = (initial.values, [Double](repeating: 0, count: 64), [Double](repeating: 0, count: 64))
         for step in 1...300 {
             let gradient = Grid(1, 64, seed: UInt64(step), deviation: 0.1)
+            let row = memory.matrix(gradient).row(0)
             optimizer.update(
-                parameters, gradient: memory.matrix(gradient).row(0), gradientScale: 1, learningRate: learningRate,
+                parameters, gradient: { row.slice($0) }, gradientScale: 1, learningRate: learningRate,
                 updates: [step])
             for place in 0..<64 {
                 let g = gradient[0, place]

@@ -7,27 +7,22 @@ import Synchronization
 /// traffic to memory. Blocks depend on the matrix's size alone.
 ///
 /// - Parameters:
-///   - left: [rows, m].
-///   - right: [rows, n].
-///   - shardOffsets: [shards + 1], where each shard's rows begin; a shard may be empty.
+///   - runs: of all shards, in their order; not none.
 ///   - result: [m, n]; overwritten.
 ///   - scratch: memory for the tree.
-public func multiplyShardwise(
-    transposed left: BFloat16View, _ right: BFloat16View, shardOffsets: [Int], into result: MatrixView,
-    scratch: GrowingBuffer
-) {
-    let (m, n) = (left.columns, right.columns)
-    require(
-        result.rows == m && result.columns == n && left.rows == right.rows && shardOffsets.first == 0
-            && shardOffsets.last == left.rows && shardOffsets.count > 1,
-        "a product of shards of \(left.rows) × \(m) and \(right.rows) × \(n) into \(result.rows) × \(result.columns)")
-    let grid = BlockGrid.ofShardwiseProduct(rows: m, columns: n)
-    let temporary = scratch.matrix(rows: treeDepth(shardOffsets.count - 1) * grid.height, columns: grid.width)
+public func multiplyShardwise(_ runs: [ShardRun<BFloat16View>], into result: MatrixView, scratch: GrowingBuffer) {
+    for run in runs { run.requireSizes((run.left.rows, run.left.columns), (run.right.rows, run.right.columns), result) }
+    let grid = BlockGrid.ofShardwiseProduct(rows: result.rows, columns: result.columns)
+    let shards = runs.flatMap { run in
+        zip(run.shardOffsets, run.shardOffsets.dropFirst()).map {
+            (left: run.left.rows($0..<$1), right: run.right.rows($0..<$1))
+        }
+    }
+    let temporary = scratch.matrix(rows: treeDepth(shards.count) * grid.height, columns: grid.width)
     for block in 0..<grid.count {
         let (rows, columns) = grid.ranges(block)
-        ShardBlock(left: left.columns(rows), right: right.columns(columns), shardOffsets: shardOffsets).sum(
-            0..<shardOffsets.count - 1, into: result.rows(rows).columns(columns),
-            temporary.columns(0..<columns.count), depth: 0)
+        ShardBlock(shards: shards.map { ($0.left.columns(rows), $0.right.columns(columns)) }).sum(
+            0..<shards.count, into: result.rows(rows).columns(columns), temporary.columns(0..<columns.count), depth: 0)
     }
 }
 
@@ -56,11 +51,11 @@ public func stripesAreIndependent(_ grid: BlockGrid) -> Bool {
         let (left, right) = (all.columns(0..<rows), all.columns(rows..<rows + columns))
         let both = results.view.matrix(rows: 2 * rows, columns: columns)
         let (whole, parts) = (both.rows(0..<rows), both.rows(rows..<2 * rows))
-        multiplyShardwise(transposed: left, right, shardOffsets: offsets, into: whole, scratch: scratch)
+        multiplyShardwise([ShardRun(left, right, shardOffsets: offsets)], into: whole, scratch: scratch)
         for block in 0..<grid.count {
             let (own, ownColumns) = grid.ranges(block)
             multiplyShardwise(
-                transposed: left.columns(own), right.columns(ownColumns), shardOffsets: offsets,
+                [ShardRun(left.columns(own), right.columns(ownColumns), shardOffsets: offsets)],
                 into: parts.rows(own).columns(ownColumns), scratch: scratch)
         }
         return (0..<rows * columns).allSatisfy { whole.base[$0].bitPattern == parts.base[$0].bitPattern }
@@ -77,8 +72,7 @@ private let widestBlock = 768
 
 /// One block of the result.
 private struct ShardBlock {
-    let left, right: BFloat16View
-    let shardOffsets: [Int]
+    let shards: [(left: BFloat16View, right: BFloat16View)]
 
     /// - Parameters:
     ///   - target: [columns of left, columns of right]; overwritten by the sum over the shards.
@@ -87,7 +81,7 @@ private struct ShardBlock {
         if shards.count == 1 { return product(shards.lowerBound, into: target, adds: false) }
         let middle = shards.lowerBound + treeSplit(shards.count)
         sum(shards.lowerBound..<middle, into: target, temporary, depth: depth + 1)
-        if shards.upperBound - middle == 1, ProductAddition.isSeparate(rows(of: middle).count, target) {
+        if shards.upperBound - middle == 1, ProductAddition.isSeparate(self.shards[middle].left.rows, target) {
             return product(middle, into: target, adds: true)
         }
         let other = temporary.rows(depth * target.rows..<(depth + 1) * target.rows)
@@ -96,11 +90,8 @@ private struct ShardBlock {
     }
 
     private func product(_ shard: Int, into target: MatrixView, adds: Bool) {
-        let rows = rows(of: shard)
-        multiply(left.rows(rows), .transposed, right.rows(rows), .asIs, into: target, adds: adds)
+        multiply(shards[shard].left, .transposed, shards[shard].right, .asIs, into: target, adds: adds)
     }
-
-    private func rows(of shard: Int) -> Range<Int> { shardOffsets[shard]..<shardOffsets[shard + 1] }
 }
 
 /// Whether a product that is added to what is there has the bits of a product by itself, added afterwards.

@@ -28,16 +28,19 @@ enum PackedPanels {
         transpose(matrix, into: target.base, step: paddedRows(matrix.rows))
     }
 
-    /// Left panels whose rows are the columns of a matrix; the panel of row i, a multiple of 12, begins at i · depth.
+    /// Some steps of left panels whose rows are the columns of a matrix; the panel of row i, a multiple of 12, begins at
+    /// i · depth. Pieces are to be packed in ascending order.
     ///
     /// - Parameters:
-    ///   - matrix: [depth, rows].
+    ///   - matrix: [steps, rows].
+    ///   - start: the first of the steps.
+    ///   - depth: of the panels.
     ///   - target: `leftElements` elements; overwritten.
-    static func packLeft(columnsOf matrix: MatrixView, into target: VectorView) {
+    static func packLeft(columnsOf matrix: MatrixView, from start: Int = 0, of depth: Int, into target: VectorView) {
         require(
-            target.count >= leftElements(rows: matrix.columns, depth: matrix.rows),
+            start + matrix.rows <= depth && target.count >= leftElements(rows: matrix.columns, depth: depth),
             "too little memory for a packed left operand")
-        copyTwelve(matrix, into: target.base)
+        copyTwelve(matrix, from: start, of: depth, into: target.base)
     }
 
     /// Right panels of the columns of `op(matrix)`; the panel of column j, a multiple of 32, begins at j · depth.
@@ -48,7 +51,7 @@ enum PackedPanels {
     static func packRight(_ matrix: MatrixView, _ operand: Operand, into target: VectorView) {
         let (depth, columns) = operand == .asIs ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
         require(target.count >= rightElements(columns: columns, depth: depth), "too little memory for a packed operand")
-        if operand == .asIs { return copyThirtyTwo(matrix, into: target.base) }
+        if operand == .asIs { return packRight(columnsOf: matrix, of: depth, into: target) }
         for column in stride(from: 0, to: columns, by: laneCount) {
             let panel = target.base + column / RegisterTile.columns * RegisterTile.columns * depth
             transpose(
@@ -57,25 +60,46 @@ enum PackedPanels {
         }
     }
 
-    @inline(never)
-    private static func copyTwelve(_ matrix: MatrixView, into target: UnsafeMutablePointer<Float>) {
-        copy(matrix, width: RegisterTile.rows, into: target)
+    /// Some steps of right panels of the columns of a matrix.
+    ///
+    /// - Parameters:
+    ///   - matrix: [steps, columns].
+    ///   - start: the first of the steps.
+    ///   - depth: of the panels.
+    ///   - target: `rightElements` elements; overwritten.
+    static func packRight(columnsOf matrix: MatrixView, from start: Int = 0, of depth: Int, into target: VectorView) {
+        require(
+            start + matrix.rows <= depth && target.count >= rightElements(columns: matrix.columns, depth: depth),
+            "too little memory for a packed operand")
+        copyThirtyTwo(matrix, from: start, of: depth, into: target.base)
     }
 
     @inline(never)
-    private static func copyThirtyTwo(_ matrix: MatrixView, into target: UnsafeMutablePointer<Float>) {
-        copy(matrix, width: RegisterTile.columns, into: target)
+    private static func copyTwelve(
+        _ matrix: MatrixView, from start: Int, of depth: Int, into target: UnsafeMutablePointer<Float>
+    ) {
+        copy(matrix, width: RegisterTile.rows, from: start, of: depth, into: target)
+    }
+
+    @inline(never)
+    private static func copyThirtyTwo(
+        _ matrix: MatrixView, from start: Int, of depth: Int, into target: UnsafeMutablePointer<Float>
+    ) {
+        copy(matrix, width: RegisterTile.columns, from: start, of: depth, into: target)
     }
 
     /// Copies panels of `width` columns, 12 or 32: a few rows from end to end at a time, so that memory is read in long runs.
     /// Compiled for each width by itself, because a line is only two registers.
     @inline(__always)
-    private static func copy(_ matrix: MatrixView, width: Int, into target: UnsafeMutablePointer<Float>) {
-        let (depth, stride) = (matrix.rows, matrix.stride)
+    private static func copy(
+        _ matrix: MatrixView, width: Int, from first: Int, of depth: Int, into panels: UnsafeMutablePointer<Float>
+    ) {
+        let (rows, stride) = (matrix.rows, matrix.stride)
         let whole = matrix.columns / width * width
+        let target = panels + first &* width
         // Whole registers, beyond a panel of 12 too: a later row stands behind what is read, and overwrites what is written.
-        for start in Swift.stride(from: 0, to: depth - 1, by: 8) {
-            let count = min(8, depth - 1 - start)
+        for start in Swift.stride(from: 0, to: rows - 1, by: 8) {
+            let count = min(8, rows - 1 - start)
             for column in Swift.stride(from: 0, to: whole, by: width) {
                 var source = matrix.base + start &* stride + column
                 var line = target + column &* depth + start &* width
@@ -87,14 +111,15 @@ enum PackedPanels {
                 }
             }
         }
-        for column in Swift.stride(from: 0, to: whole, by: width) where depth > 0 {
-            let line = target + column * depth + (depth - 1) * width
-            line.update(from: matrix.base + (depth - 1) * stride + column, count: width)
+        for column in Swift.stride(from: 0, to: whole, by: width) where rows > 0 {
+            let line = target + column * depth + (rows - 1) * width
+            line.update(from: matrix.base + (rows - 1) * stride + column, count: width)
         }
         let rest = matrix.columns - whole
         let step = width == RegisterTile.rows ? paddedRows(rest) : width
-        for row in 0..<depth {
-            (target + whole * depth + row * step).update(from: matrix.base + row * stride + whole, count: rest)
+        for row in 0..<rows {
+            (panels + whole * depth + (first + row) * step).update(
+                from: matrix.base + row * stride + whole, count: rest)
         }
     }
 

@@ -1,3 +1,22 @@
+/// Consecutive shards whose rows stand together, as operands of a product over shards.
+public struct ShardRun<Matrix: Sendable>: Sendable {
+    /// [rows, m] and [rows, n].
+    public let left, right: Matrix
+    /// [shards + 1], where each shard's rows begin; a shard may be empty.
+    public let shardOffsets: [Int]
+
+    public init(_ left: Matrix, _ right: Matrix, shardOffsets: [Int]) {
+        (self.left, self.right, self.shardOffsets) = (left, right, shardOffsets)
+    }
+
+    func requireSizes(_ left: (rows: Int, columns: Int), _ right: (rows: Int, columns: Int), _ result: MatrixView) {
+        require(
+            result.rows == left.columns && result.columns == right.columns && left.rows == right.rows
+                && shardOffsets.first == 0 && shardOffsets.last == left.rows && shardOffsets.count > 1,
+            "a product of shards of \(left) and \(right) into \(result.rows) × \(result.columns)")
+    }
+}
+
 /// `result = Σ leftᵀ · right` over several shards of rows, each shard's product by itself, added up as the balanced binary tree
 /// over the shards, on the calling thread alone.
 ///
@@ -5,34 +24,38 @@
 /// and the result is written once.
 ///
 /// - Parameters:
-///   - left: [rows, m].
-///   - right: [rows, n].
-///   - shardOffsets: [shards + 1], where each shard's rows begin; a shard may be empty.
+///   - runs: of all shards, in their order; not none.
 ///   - result: [m, n]; overwritten.
 public func multiplyShardwise(
-    transposed left: MatrixView, _ right: MatrixView, shardOffsets: [Int], into result: MatrixView,
-    scratch: ProductScratch
+    _ runs: [ShardRun<MatrixView>], into result: MatrixView, scratch: ProductScratch
 ) {
-    let (m, n, depth) = (left.columns, right.columns, left.rows)
-    require(
-        result.rows == m && result.columns == n && right.rows == depth && shardOffsets.first == 0
-            && shardOffsets.last == depth && shardOffsets.count > 1,
-        "a product of shards of \(depth) × \(m) and \(right.rows) × \(n) into \(result.rows) × \(result.columns)")
+    let (m, n) = (result.rows, result.columns)
+    for run in runs { run.requireSizes((run.left.rows, run.left.columns), (run.right.rows, run.right.columns), result) }
+    // Where each run's rows, and each shard's, begin among the rows of all.
+    let starts = runs.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.left.rows) }
+    let offsets = zip(runs, starts).reduce(into: [0]) { all, run in
+        all += run.0.shardOffsets.dropFirst().map { $0 + run.1 }
+    }
+    let depth = starts[runs.count]
     let tileSize = RegisterTile.rows * RegisterTile.columns
-    let tiles = scratch.tiles.vector((treeDepth(shardOffsets.count - 1) + 1) * tileSize)
+    let tiles = scratch.tiles.vector((treeDepth(offsets.count - 1) + 1) * tileSize)
     let rightPanels = scratch.right.vector(PackedPanels.rightElements(columns: n, depth: depth))
-    PackedPanels.packRight(right, .asIs, into: rightPanels)
+    for (run, start) in zip(runs, starts) {
+        PackedPanels.packRight(columnsOf: run.right, from: start, of: depth, into: rightPanels)
+    }
     for row in stride(from: 0, to: m, by: leftColumns) {
         let rows = row..<min(row + leftColumns, m)
         let leftPanels = scratch.left.vector(PackedPanels.leftElements(rows: rows.count, depth: depth))
-        PackedPanels.packLeft(columnsOf: left.columns(rows), into: leftPanels)
+        for (run, start) in zip(runs, starts) {
+            PackedPanels.packLeft(columnsOf: run.left.columns(rows), from: start, of: depth, into: leftPanels)
+        }
         let part = result.rows(rows)
         for column in stride(from: 0, to: n, by: RegisterTile.columns) {
             for row in stride(from: 0, to: rows.count, by: RegisterTile.rows) {
                 let target = part.tile(row: row, column: column)
                 ShardTile(
                     left: leftPanels.base + row * depth, rows: PackedPanels.paddedRows(target.rows),
-                    right: rightPanels.base + column * depth, shardOffsets: shardOffsets, tiles: tiles
+                    right: rightPanels.base + column * depth, shardOffsets: offsets, tiles: tiles
                 ).sum(into: target)
             }
         }

@@ -130,6 +130,7 @@ public struct Benchmark {
         return Replica.Work(
             threads: settings.threads, exchange: settings.exchange,
             shardTokens: examples * (settings.lengths.max() ?? 1),
+            laneShards: settings.shards / (communicator.size * settings.threads),
             hasCores: try RankPlacement(communicator).hasCores(threads: settings.threads))
     }
 

@@ -29,7 +29,8 @@ final class Lane: @unchecked Sendable {
         self.gradient = GradientBuffer(model, flat: gradient)
     }
 
-    /// Overwrites the lane's gradient with the sum over the shards, as the balanced binary tree over them.
+    /// Overwrites the lane's gradient with the sum over the shards, as the balanced binary tree over them, but for what all lanes
+    /// sum together.
     ///
     /// - Parameter goesOn: asked before each batch of shards.
     /// - Returns: for each shard the sum of each task's cross-entropies; nil where `goesOn` said no.
@@ -39,7 +40,17 @@ final class Lane: @unchecked Sendable {
     ) -> [[Double]]? {
         func all() -> [[Double]]? { compute(shards, weights, dropoutKey, into: gradient, depth: 0, goesOn) }
         guard let sharing else { return all() }
-        return sharing.computing(notesProgress: { _ = goesOn() }, all)
+        return sharing.computingGradient(
+            batchTokens: areOneBatch(shards) ? copies * shards.reduce(0) { $0 + $1.tokenCount } : nil,
+            notesProgress: { _ = goesOn() }, all)
+    }
+
+    /// Whether the last gradient of the layers' matrices stands in the buffer of all lanes, summed over them.
+    var hasSummed: Bool { sharing?.hasSummed ?? false }
+
+    /// Whether shards are run forward and backward together.
+    private func areOneBatch(_ shards: ArraySlice<PackedShard>) -> Bool {
+        shards.count == 1 || copies * shards.reduce(0) { $0 + $1.tokenCount } <= tokenBudget
     }
 
     /// The losses that `computeGradient` returns, by forward passes alone.
@@ -78,7 +89,7 @@ final class Lane: @unchecked Sendable {
         depth: Int, _ goesOn: () -> Bool
     ) -> [[Double]]? {
         guard goesOn() else { return nil }
-        if shards.count == 1 || copies * shards.reduce(0, { $0 + $1.tokenCount }) <= tokenBudget {
+        if areOneBatch(shards) {
             return pass.gradient(PackedBatch(shards), weights: weights, dropoutKey: dropoutKey, into: target)
         }
         let middle = shards.startIndex + treeSplit(shards.count)

@@ -15,6 +15,8 @@ final class Replica {
     let optimizer: AdamW
     let lanes: [Lane]
     private let weights: EncoderWeights
+    /// Ranges of the flat buffer whose gradient stands in the exchange's common gradient, and not in this rank's own.
+    private var summed: [Range<Int>] = []
     private let watch: RankWatch
     private var communicator: any Communicator { watch.communicator }
 
@@ -41,7 +43,7 @@ final class Replica {
             Lane(
                 model, parameters: exchange.parameters, weights: weights, gradient: gradient,
                 tokenBudget: Replica.tokenBudget, fineTuning: fineTuning,
-                sharing: memory.board.map { ProductSharing($0, lane: index) })
+                sharing: memory.sharings.isEmpty ? nil : memory.sharings[index])
         }
     }
 
@@ -52,6 +54,8 @@ final class Replica {
         var exchange = ExchangeKind.auto
         /// Tokens of the largest shard that there can be.
         var shardTokens: Int
+        /// Shards of each lane.
+        var laneShards: Int
         /// Whether each lane has a core of its own, so that one that is done can help the others.
         var hasCores: Bool
     }
@@ -70,7 +74,7 @@ final class Replica {
         }
     }
 
-    /// Runs the rank's shards forward and backward.
+    /// Runs the rank's shards forward and backward; all ranks do so, as often as each other.
     ///
     /// - Parameter weights: of each task: what one example's cross-entropy counts.
     /// - Returns: for each of the rank's shards the sum of each task's cross-entropies; nil where a stop was asked for at the
@@ -122,19 +126,27 @@ final class Replica {
     ///
     /// - Returns: the sums of squares of this rank's blocks, `exchange.ranges.largestBlockCount` numbers with zeros behind them.
     func sumGradients() throws -> [Double] {
-        squares(of: try exchange.sumOwnedGradients(touchedRows: lanes.map(\.gradient.touchedWords)))
+        summed = rangesSummedByLanes
+        return squares(
+            of: try exchange.sumOwnedGradients(touchedRows: lanes.map(\.gradient.touchedWords), summed: summed))
     }
 
     /// Collective: adds up the gradients of all ranks as that of one task, and gives the lanes free.
     func sumGradients(ofTask task: Int, into taskGradients: TaskGradients) throws {
-        try taskGradients.sum(task: task, touchedRows: lanes.map(\.gradient.touchedWords), by: exchange)
+        try taskGradients.sum(
+            task: task, touchedRows: lanes.map(\.gradient.touchedWords), summed: rangesSummedByLanes, by: exchange)
     }
+
+    /// Where the lanes computed one gradient together.
+    private var rangesSummedByLanes: [Range<Int>] { lanes[0].hasSummed ? model.layout.layerMatrices : [] }
 
     /// Makes one gradient of those of some tasks, in the owned ranges.
     ///
     /// - Returns: as `sumGradients`.
     func combine(_ taskGradients: TaskGradients, tasks: [Int], factors: [Double]) -> [Double] {
-        squares(of: taskGradients.combine(tasks, factors: factors.map { Float($0) }, into: exchange.gradients[0]))
+        summed = []
+        return squares(
+            of: taskGradients.combine(tasks, factors: factors.map { Float($0) }, into: exchange.gradients[0]))
     }
 
     private func squares(of sum: OwnedSum) -> [Double] {
@@ -158,9 +170,12 @@ final class Replica {
     ///   - gradientScale: the clipping.
     ///   - updates: see `AdamW.update`.
     func update(gradientScale: Float, learningRate: Double, updates: [Int?]) {
+        let (summed, common, own) = (summed, exchange.commonGradient, exchange.gradients[0])
         optimizer.update(
-            exchange.parameters, gradient: exchange.gradients[0], gradientScale: gradientScale,
-            learningRate: learningRate, updates: updates, threads: lanes.count)
+            exchange.parameters,
+            gradient: { range in
+                (summed.contains { $0.overlaps(range) } ? common : own).slice(range)
+            }, gradientScale: gradientScale, learningRate: learningRate, updates: updates, threads: lanes.count)
     }
 }
 

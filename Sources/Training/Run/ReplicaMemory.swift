@@ -7,8 +7,9 @@ import Optimization
 /// The memory that the replicas of a model have in common.
 struct ReplicaMemory {
     let exchange: any ReplicaExchange
-    /// Where lanes help each other; nil where they could not, or where there is only one.
-    let board: WorkBoard?
+    /// How each of this rank's lanes computes products together with others; none where they could not, or where there is only
+    /// one lane.
+    let sharings: [ProductSharing]
 
     /// Collective.
     ///
@@ -18,8 +19,8 @@ struct ReplicaMemory {
     ) throws {
         let size = communicator.size
         let needed = SharedMemoryExchange.byteCount(model, precision, lanes: work.threads, worldSize: size)
-        let arena = ProductSharing.arenaByteCount(
-            model, precision, tokens: max(Replica.tokenBudget, work.shardTokens))
+        let mostTokens = max(Replica.tokenBudget, work.shardTokens)
+        let arena = ProductSharing.arenaByteCount(model, precision, mostTokens: mostTokens)
         func hasRoom(_ byteCount: Int) -> Bool {
             size == 1 || communicator.sharesMemory && SharedMemorySpace.has(byteCount)
         }
@@ -39,17 +40,25 @@ struct ReplicaMemory {
             exchange = MessageExchange(
                 communicator, count: count, table: model.wordTable, lanes: work.threads, blockSize: block,
                 derivedCount: copySize)
-            board = nil
+            sharings = []
             return
         }
         let exchange = try SharedMemoryExchange(
             communicator, count: count, table: model.wordTable, lanes: work.threads, blockSize: block,
             derivedCount: copySize)
         self.exchange = exchange
-        board =
-            helps && size * work.threads > 1
-            ? try WorkBoard(
-                communicator, lanes: work.threads, arenaByteCount: arena, others: exchange.sharedMemory) : nil
+        guard helps, size * work.threads > 1 else {
+            sharings = []
+            return
+        }
+        let board = try WorkBoard(
+            communicator, lanes: work.threads, arenaByteCount: arena, others: exchange.sharedMemory)
+        let terms = try TermBoard(
+            communicator, lanes: work.threads, sums: ProductSharing.sumCount(model),
+            capacity: ProductSharing.termCapacity(shards: work.laneShards))
+        sharings = (0..<work.threads).map {
+            ProductSharing(board, terms, lane: $0, sums: exchange.commonGradient, mostTokens: mostTokens)
+        }
     }
 }
 

@@ -51,11 +51,10 @@ extension TrainingRun {
         var losses: [[Double]]? = loaded.shards.map { _ in datasets.map { _ in 0 } }
         for task in tasks {
             let shards = loaded.shards.map { $0.only(task: task) }
-            // Behind a stop nothing is computed any more, but the other ranks wait for this one's part in the sums.
-            if let before = losses {
-                losses = pass(shards, plan, lossFactors, spoils: task == tasks.first).map { own in
-                    zip(before, own).map { zip($0, $1).map { $0 + $1 } }
-                }
+            // Behind a stop too, where nothing is computed: the other ranks wait for this one's part in the passes and sums.
+            let own = pass(shards, plan, lossFactors, spoils: task == tasks.first)
+            losses = losses.flatMap { before in
+                own.map { own in zip(before, own).map { zip($0, $1).map { $0 + $1 } } }
             }
             clock.notePasses(of: replica.lanes)
             try replica.sumGradients(ofTask: task, into: taskGradients)

@@ -194,6 +194,7 @@ public final class TrainingRun {
             model, watch,
             Replica.Work(
                 threads: plan.laneCount, exchange: options.exchange, shardTokens: plan.memory.shardTokens,
+                laneShards: ownShards.count / plan.laneCount,
                 hasCores: placement.hasCores(threads: plan.laneCount)),
             adamW: configuration.adamW, precision: precision, fineTuning: fineTuning)
         taskGradients =
