@@ -1,4 +1,5 @@
-// What Swift cannot reach by itself: macros of oneDNN that are expressions, and one instruction.
+// What Swift cannot reach by itself: macros of oneDNN that are expressions, what processor this is compiled for, and one
+// instruction.
 #pragma once
 #include <oneapi/dnnl/dnnl.h>
 
@@ -9,6 +10,15 @@
 static inline dnnl_dim_t conednn_runtime_dimension(void) { return DNNL_RUNTIME_DIM_VAL; }
 
 typedef float conednn_lanes __attribute__((ext_vector_type(16)));
+
+/// Whether this header was compiled for a processor with registers of 16 floats.
+static inline int conednn_has_wide_registers(void) {
+#ifdef __AVX512F__
+    return 1;
+#else
+    return 0;
+#endif
+}
 
 /// Whether this header was compiled for a processor with the instruction below.
 static inline int conednn_has_bf16_dot_product(void) {

@@ -30,12 +30,13 @@ private func multiplyTiles(
     inner: Int, adds: Bool
 ) {
     var column = 0
-    while column &+ 2 &* laneCount <= result.columns {
+    while hasWideRegisters && column &+ 2 &* laneCount <= result.columns {
         multiplyPanel(left, step, right, into: result, column, inner: inner, adds: adds, TwoVectors.self)
         column &+= 2 &* laneCount
     }
-    if column < result.columns {
+    while column < result.columns {
         multiplyPanel(left, step, right, into: result, column, inner: inner, adds: adds, OneVector.self)
+        column &+= laneCount
     }
 }
 
@@ -88,20 +89,143 @@ private struct TwoVectors: RowPart {
     }
 }
 
-/// All rows of the result for as many columns from `column` as a `Part` has: eight rows at a time in registers, then four.
+/// All rows of the result for as many columns from `column` as a `Part` has: as many rows at a time as there are registers for,
+/// eight or six, and four of the rest.
 @inline(__always)
 private func multiplyPanel<Part: RowPart>(
     _ left: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: MatrixView, into result: MatrixView,
     _ column: Int, inner: Int, adds: Bool, _: Part.Type
 ) {
-    let (rightStride, stride) = (right.stride, result.stride)
+    let stride = result.stride
     var row = 0
-    while row &+ 8 <= result.rows {
+    @inline(__always)
+    func multiply<Rows: RowGroup<Part>>(_: Rows.Type) {
         let target = result.base + row &* stride + column
-        var upper = FourRows<Part>(target, stride, loaded: adds)
-        var lower = FourRows<Part>(target + 4 &* stride, stride, loaded: adds)
-        var (x, y) = (left + row &* step.row, right.base + column)
-        var z = x + 4 &* step.row
+        var rows = Rows(target, stride, loaded: adds)
+        rows.addProducts(left + row &* step.row, step, right.base + column, right.stride, inner: inner)
+        rows.store(target, stride)
+        row &+= Rows.count
+    }
+    if hasWideRegisters {
+        while row &+ 8 <= result.rows { multiply(Twice<FourRows<Part>>.self) }
+    } else {
+        // Twelves, so that fours remain.
+        while row &+ 12 <= result.rows {
+            multiply(Twice<ThreeRows<Part>>.self)
+            multiply(Twice<ThreeRows<Part>>.self)
+        }
+    }
+    while row < result.rows { multiply(FourRows<Part>.self) }
+}
+
+/// Parts of some rows of the result.
+private protocol RowGroup<Part> {
+    associatedtype Part: RowPart
+    static var count: Int { get }
+    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool)
+    /// Adds one term of the sum: a factor for each row.
+    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part)
+    /// Adds all terms, in their order.
+    mutating func addProducts(
+        _ factors: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
+        _ rightStride: Int, inner: Int)
+    func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int)
+}
+
+extension RowGroup {
+    @inline(__always)
+    mutating func addProducts(
+        _ factors: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
+        _ rightStride: Int, inner: Int
+    ) {
+        var (x, y) = (factors, right)
+        for _ in 0..<inner {
+            add(x, step.row, Part.load(y))
+            x += step.inner
+            y += rightStride
+        }
+    }
+}
+
+private struct ThreeRows<Part: RowPart>: RowGroup {
+    var a, b, c: Part
+
+    @inline(__always) static var count: Int { 3 }
+
+    @inline(__always)
+    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
+        a = loaded ? .load(pointer) : .zero
+        b = loaded ? .load(pointer + stride) : .zero
+        c = loaded ? .load(pointer + 2 &* stride) : .zero
+    }
+
+    @inline(__always)
+    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
+        a.add(factors[0], right)
+        b.add(factors[step], right)
+        c.add(factors[2 &* step], right)
+    }
+
+    @inline(__always)
+    func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
+        a.store(pointer)
+        b.store(pointer + stride)
+        c.store(pointer + 2 &* stride)
+    }
+}
+
+private struct FourRows<Part: RowPart>: RowGroup {
+    var upper: ThreeRows<Part>
+    var d: Part
+
+    @inline(__always) static var count: Int { 4 }
+
+    @inline(__always)
+    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
+        upper = ThreeRows(pointer, stride, loaded: loaded)
+        d = loaded ? .load(pointer + 3 &* stride) : .zero
+    }
+
+    @inline(__always)
+    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
+        upper.add(factors, step, right)
+        d.add(factors[3 &* step], right)
+    }
+
+    @inline(__always)
+    func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
+        upper.store(pointer, stride)
+        d.store(pointer + 3 &* stride)
+    }
+}
+
+/// Two groups below each other, whose factors are found by a pointer each: a chain of additions to find those of all rows would
+/// take as long as the products.
+private struct Twice<Rows: RowGroup>: RowGroup {
+    typealias Part = Rows.Part
+    var upper, lower: Rows
+
+    @inline(__always) static var count: Int { 2 &* Rows.count }
+
+    @inline(__always)
+    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
+        upper = Rows(pointer, stride, loaded: loaded)
+        lower = Rows(pointer + Rows.count &* stride, stride, loaded: loaded)
+    }
+
+    @inline(__always)
+    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
+        upper.add(factors, step, right)
+        lower.add(factors + Rows.count &* step, step, right)
+    }
+
+    @inline(__always)
+    mutating func addProducts(
+        _ factors: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
+        _ rightStride: Int, inner: Int
+    ) {
+        var (x, y) = (factors, right)
+        var z = x + Rows.count &* step.row
         for _ in 0..<inner {
             let part = Part.load(y)
             upper.add(x, step.row, part)
@@ -110,52 +234,11 @@ private func multiplyPanel<Part: RowPart>(
             z += step.inner
             y += rightStride
         }
-        upper.store(target, stride)
-        lower.store(target + 4 &* stride, stride)
-        row &+= 8
-    }
-    if row < result.rows {
-        let target = result.base + row &* stride + column
-        var part = FourRows<Part>(target, stride, loaded: adds)
-        var (x, y) = (left + row &* step.row, right.base + column)
-        for _ in 0..<inner {
-            part.add(x, step.row, Part.load(y))
-            x += step.inner
-            y += rightStride
-        }
-        part.store(target, stride)
-    }
-}
-
-/// Parts of four rows of the result.
-private struct FourRows<Part: RowPart> {
-    var a, b, c, d: Part
-
-    @inline(__always)
-    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
-        if loaded {
-            a = .load(pointer)
-            b = .load(pointer + stride)
-            c = .load(pointer + 2 &* stride)
-            d = .load(pointer + 3 &* stride)
-        } else {
-            (a, b, c, d) = (.zero, .zero, .zero, .zero)
-        }
-    }
-
-    @inline(__always)
-    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
-        a.add(factors[0], right)
-        b.add(factors[step], right)
-        c.add(factors[2 &* step], right)
-        d.add(factors[3 &* step], right)
     }
 
     @inline(__always)
     func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
-        a.store(pointer)
-        b.store(pointer + stride)
-        c.store(pointer + 2 &* stride)
-        d.store(pointer + 3 &* stride)
+        upper.store(pointer, stride)
+        lower.store(pointer + Rows.count &* stride, stride)
     }
 }

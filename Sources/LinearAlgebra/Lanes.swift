@@ -1,9 +1,16 @@
-/// Sixteen `Float`s: one AVX-512 register. Only members that compile to single instructions are used on it; the generic ones
+import COneDNN
+
+/// Sixteen `Float`s: one AVX-512 register, two of AVX2. Only members that compile to single instructions are used on it; the generic ones
 /// (`.rounded()`, `.sum()`, per-lane subscripts) are loops over lanes.
 public typealias Lanes = SIMD16<Float>
 
 /// Lanes in a `Lanes`.
 public let laneCount = 16
+
+/// Whether a register holds a `Lanes`, and there are 32 of them (AVX-512). Elsewhere there are 16 registers of half of one, so
+/// that a loop may keep no more than six sums in them.
+@inline(__always)
+package var hasWideRegisters: Bool { conednn_has_wide_registers() != 0 }
 
 extension UnsafeMutablePointer where Pointee == Float {
     @inlinable @inline(__always)

@@ -43,7 +43,8 @@ enum PackedPanels {
         copyTwelve(matrix, from: start, of: depth, into: target.base)
     }
 
-    /// Right panels of the columns of `op(matrix)`; the panel of column j, a multiple of 32, begins at j · depth.
+    /// Right panels of the columns of `op(matrix)`; the panel of column j, a multiple of `RegisterTile.columns`,
+    /// begins at j · depth.
     ///
     /// - Parameters:
     ///   - matrix: [depth, columns], or [columns, depth] where transposed.
@@ -71,7 +72,7 @@ enum PackedPanels {
         require(
             start + matrix.rows <= depth && target.count >= rightElements(columns: matrix.columns, depth: depth),
             "too little memory for a packed operand")
-        copyThirtyTwo(matrix, from: start, of: depth, into: target.base)
+        copyColumns(matrix, from: start, of: depth, into: target.base)
     }
 
     @inline(never)
@@ -82,14 +83,14 @@ enum PackedPanels {
     }
 
     @inline(never)
-    private static func copyThirtyTwo(
+    private static func copyColumns(
         _ matrix: MatrixView, from start: Int, of depth: Int, into target: UnsafeMutablePointer<Float>
     ) {
         copy(matrix, width: RegisterTile.columns, from: start, of: depth, into: target)
     }
 
-    /// Copies panels of `width` columns, 12 or 32: a few rows from end to end at a time, so that memory is read in long runs.
-    /// Compiled for each width by itself, because a line is only two registers.
+    /// Copies panels of `width` columns, 12, 16 or 32: a few rows from end to end at a time, so that memory is read in long runs.
+    /// Compiled for each width by itself, because a line is only one or two `Lanes`.
     @inline(__always)
     private static func copy(
         _ matrix: MatrixView, width: Int, from first: Int, of depth: Int, into panels: UnsafeMutablePointer<Float>

@@ -39,32 +39,38 @@ public func multiplyShardwise(
     let depth = starts[runs.count]
     let tileSize = RegisterTile.rows * RegisterTile.columns
     let tiles = scratch.tiles.vector((treeDepth(offsets.count - 1) + 1) * tileSize)
-    let rightPanels = scratch.right.vector(PackedPanels.rightElements(columns: n, depth: depth))
-    for (run, start) in zip(runs, starts) {
-        PackedPanels.packRight(columnsOf: run.right, from: start, of: depth, into: rightPanels)
-    }
-    for row in stride(from: 0, to: m, by: leftColumns) {
-        let rows = row..<min(row + leftColumns, m)
-        let leftPanels = scratch.left.vector(PackedPanels.leftElements(rows: rows.count, depth: depth))
+    for column in stride(from: 0, to: n, by: rightColumns) {
+        let columns = column..<min(column + rightColumns, n)
+        let rightPanels = scratch.right.vector(PackedPanels.rightElements(columns: columns.count, depth: depth))
         for (run, start) in zip(runs, starts) {
-            PackedPanels.packLeft(columnsOf: run.left.columns(rows), from: start, of: depth, into: leftPanels)
+            PackedPanels.packRight(columnsOf: run.right.columns(columns), from: start, of: depth, into: rightPanels)
         }
-        let part = result.rows(rows)
-        for column in stride(from: 0, to: n, by: RegisterTile.columns) {
-            for row in stride(from: 0, to: rows.count, by: RegisterTile.rows) {
-                let target = part.tile(row: row, column: column)
-                ShardTile(
-                    left: leftPanels.base + row * depth, rows: PackedPanels.paddedRows(target.rows),
-                    right: rightPanels.base + column * depth, shardOffsets: offsets, tiles: tiles
-                ).sum(into: target)
+        for row in stride(from: 0, to: m, by: leftColumns) {
+            let rows = row..<min(row + leftColumns, m)
+            let leftPanels = scratch.left.vector(PackedPanels.leftElements(rows: rows.count, depth: depth))
+            for (run, start) in zip(runs, starts) {
+                PackedPanels.packLeft(columnsOf: run.left.columns(rows), from: start, of: depth, into: leftPanels)
+            }
+            let part = result.rows(rows).columns(columns)
+            for column in stride(from: 0, to: columns.count, by: RegisterTile.columns) {
+                for row in stride(from: 0, to: rows.count, by: RegisterTile.rows) {
+                    let target = part.tile(row: row, column: column)
+                    ShardTile(
+                        left: leftPanels.base + row * depth, rows: PackedPanels.paddedRows(target.rows),
+                        right: rightPanels.base + column * depth, shardOffsets: offsets, tiles: tiles
+                    ).sum(into: target)
+                }
             }
         }
     }
 }
 
-/// Columns of the left operand that are packed at a time: eight panels, which stay in the second-level cache while all right
-/// ones pass by.
-private let leftColumns = 96
+/// Columns of the right operand that are packed at a time: with a thousand rows three megabytes, which stay in the last cache
+/// while all left columns pass by.
+private let rightColumns = 768
+/// Columns of the left operand that are packed at a time: panels that stay in the second-level cache, beside one of the right
+/// ones, while all of those pass by. Processors with small registers have small caches, too.
+private let leftColumns = (hasWideRegisters ? 8 : 4) * RegisterTile.rows
 
 /// One tile of the result.
 private struct ShardTile {
@@ -96,8 +102,9 @@ private struct ShardTile {
         sum(middle..<shards.upperBound, into: other, stride: RegisterTile.columns, depth: depth + 1)
         for row in 0..<rows {
             let (line, addend) = (target + row &* stride, other + row &* RegisterTile.columns)
-            line.store(line.lanes(at: 0) + addend.lanes(at: 0), at: 0)
-            line.store(line.lanes(at: laneCount) + addend.lanes(at: laneCount), at: laneCount)
+            for column in Swift.stride(from: 0, to: RegisterTile.columns, by: laneCount) {
+                line.store(line.lanes(at: column) + addend.lanes(at: column), at: column)
+            }
         }
     }
 
