@@ -9,8 +9,8 @@ public let laneCount = 16
 
 /// Whether a register holds a `Lanes`, and there are 32 of them (AVX-512). Elsewhere there are 16 registers of half of one, so
 /// that a loop may keep no more than six sums in them.
-@inline(__always)
-package var hasWideRegisters: Bool { conednn_has_wide_registers() != 0 }
+@inlinable @inline(__always)
+public var hasWideRegisters: Bool { conednn_has_wide_registers() != 0 }
 
 extension UnsafeMutablePointer where Pointee == Float {
     @inlinable @inline(__always)
