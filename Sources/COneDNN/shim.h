@@ -11,6 +11,40 @@ static inline dnnl_dim_t conednn_runtime_dimension(void) { return DNNL_RUNTIME_D
 
 typedef float conednn_lanes __attribute__((ext_vector_type(16)));
 
+/// The instructions that this header was compiled for, of those that compilers use unasked and processors may lack: their names
+/// in /proc/cpuinfo, each behind a space.
+static inline const char *conednn_compiled_for(void) {
+    return ""
+#ifdef __BMI2__
+           " bmi2"
+#endif
+#ifdef __FMA__
+           " fma"
+#endif
+#ifdef __AVX2__
+           " avx2"
+#endif
+#ifdef __AVX512F__
+           " avx512f"
+#endif
+#ifdef __AVX512BW__
+           " avx512bw"
+#endif
+#ifdef __AVX512DQ__
+           " avx512dq"
+#endif
+#ifdef __AVX512VL__
+           " avx512vl"
+#endif
+#ifdef __AVX512VBMI__
+           " avx512vbmi"
+#endif
+#ifdef __AVX512BF16__
+           " avx512_bf16"
+#endif
+        ;
+}
+
 /// Whether this header was compiled for a processor with registers of 16 floats.
 static inline int conednn_has_wide_registers(void) {
 #ifdef __AVX512F__

@@ -1,7 +1,9 @@
+import COneDNN
 import COpenBLAS
 import Foundation
 
-/// Settings that OpenBLAS reads when it is loaded, before any of this program's code runs.
+/// Whether this program and its libraries fit the processor: what it was built for, and settings that OpenBLAS reads when it is
+/// loaded, before any of this program's code runs.
 public enum ProcessorSetup {
     /// What the environment should hold: the kernels for this processor, and one thread, since this program runs its own.
     ///
@@ -43,6 +45,16 @@ public enum ProcessorSetup {
     /// The variable that holds the core type which `restartWithSettings` replaced.
     public static let coreTypeBefore = "MTBERT_CORETYPE_BEFORE"
 
+    /// The instructions that this program was built for, as /proc/cpuinfo names them.
+    public static var builtFor: Set<Substring> {
+        Set(String(cString: conednn_compiled_for()).split(separator: " "))
+    }
+
+    /// Those that a processor lacks: the program would be ended at the first of them. None where its flags are not known.
+    public static func missingInstructions(processorFlags flags: Set<Substring> = processorFlags()) -> [Substring] {
+        flags.isEmpty ? [] : builtFor.subtracting(flags).sorted()
+    }
+
     /// The processor whose kernels OpenBLAS uses.
     public static var coreInUse: String { openblas_get_corename().map { String(cString: $0) } ?? "" }
 
@@ -53,7 +65,8 @@ public enum ProcessorSetup {
             && getenv("MTBERT_KEEP_CORETYPE") == nil
     }
 
-    static func processorFlags() -> Set<Substring> {
+    /// What /proc/cpuinfo says of the first processor; empty where there is no such file.
+    public static func processorFlags() -> Set<Substring> {
         // By the file's lines: its size is zero, as of all files of /proc, and Foundation reads so many bytes.
         guard let file = fopen("/proc/cpuinfo", "r") else { return [] }
         defer { fclose(file) }

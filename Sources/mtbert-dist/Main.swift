@@ -28,6 +28,7 @@ struct MultiTaskTrainer: ParsableCommand {
         defaultSubcommand: Train.self)
 
     static func main() {
+        refuseAnotherProcessor()
         ProcessorSetup.restartWithSettings()
         do {
             var command = try parseAsRoot()
@@ -37,6 +38,20 @@ struct MultiTaskTrainer: ParsableCommand {
         } catch {
             endOnce(error)
         }
+    }
+
+    /// Ends the program with a sentence where it would be ended by a signal: it was built on a newer processor.
+    private static func refuseAnotherProcessor() {
+        let missing = ProcessorSetup.missingInstructions()
+        guard !missing.isEmpty else { return }
+        // Once a machine.
+        if ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_LOCAL_RANK"] ?? "0" == "0" {
+            complain(
+                "this program was built for a processor with \(missing.joined(separator: ", ")), which that of "
+                    + "\(ProcessInfo.processInfo.hostName) lacks; delete .build and run ./run.sh build here, or on the oldest "
+                    + "of several machines")
+        }
+        Foundation.exit(Training.ExitCode.failure.rawValue)
     }
 
     /// Prints help, or what is wrong with the command line: once, though every rank has the same one.

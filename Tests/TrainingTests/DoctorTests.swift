@@ -18,6 +18,7 @@ import Training
         var facts = RankFacts(
             usable: usable, read: { files[$0] }, environment: ["MTBERT_CORETYPE_BEFORE": "Haswell"])
         (facts.blasCore, facts.peakSingle, facts.peakBFloat16) = ("Cooperlake", 2e11, 4e11)
+        facts.unusedInstructions = []
         change(&facts)
         return facts
     }
@@ -48,6 +49,9 @@ import Training
         #expect(levels(ProcessorCheck(ranks: [Self.facts { $0.hasAVX2 = false }])) == [.ok, .ok, .error])
         let old = ProcessorCheck(ranks: [Self.facts { $0.blasCore = "Haswell" }])
         #expect(old.findings.last?.text == "OpenBLAS uses Haswell kernels on a processor with AVX-512")
+        let early = ProcessorCheck(ranks: [Self.facts(), Self.facts { $0.unusedInstructions = ["avx512f"] }])
+        #expect(
+            early.findings.last?.text == "the program was built without avx512f, which the processor of node7 has")
         let mixed = ProcessorCheck(ranks: [Self.facts(), Self.facts { $0.processorName = "Another" }])
         #expect(levels(mixed) == [.ok, .ok, .warning])
         let slow = ProcessorCheck(ranks: [Self.facts(), Self.facts { $0.peakSingle = 1e11 }])

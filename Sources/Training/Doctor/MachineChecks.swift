@@ -88,6 +88,13 @@ package struct ProcessorCheck: Check {
                 error(
                     "the program is made for AVX2", "run it on a newer processor, and build it there (./run.sh build)"))
         }
+        if let rank = ranks.first(where: { !$0.unusedInstructions.isEmpty }) {
+            findings.append(
+                warning(
+                    "the program was built without \(rank.unusedInstructions.joined(separator: ", ")), which the processor of "
+                        + "\(rank.usable.name) has",
+                    "delete .build and run ./run.sh build there; where machines differ, build on the oldest"))
+        }
         let isLate = ["haswell", "zen", "sandybridge", "nehalem", "prescott"].contains(core.lowercased())
         if first.hasAVX512, isLate {
             findings.append(

@@ -10,6 +10,8 @@ package struct RankFacts: Sendable, Codable, Equatable {
     package var hasAVX2 = false
     package var hasAVX512 = false
     package var hasBFloat16 = false
+    /// Of AVX-512 and its bfloat16, what the processor has and the program was built without.
+    package var unusedInstructions: [String] = []
     /// The kernels that OpenBLAS has chosen, and what the environment asked of it before this program set it right.
     package var blasCore = ""
     package var blasCoreBefore = ""
@@ -43,6 +45,9 @@ package struct RankFacts: Sendable, Codable, Equatable {
         processorName = processor["model name"] ?? processorName
         (hasAVX2, hasAVX512) = (flags.contains("avx2"), flags.contains("avx512f"))
         hasBFloat16 = flags.contains("avx512_bf16")
+        unusedInstructions = ["avx512f", "avx512_bf16"].filter { name in
+            flags.contains { $0 == name } && !ProcessorSetup.builtFor.contains { $0 == name }
+        }
         blasCoreBefore = environment[ProcessorSetup.coreTypeBefore] ?? ""
         let status = UsableMachine.fields(read("/proc/self/status") ?? "")
         mayTrace = (UInt64(status["CapEff"] ?? "", radix: 16) ?? 0) >> 19 & 1 == 1

@@ -14,10 +14,11 @@ extension ProductPrecision {
             throw UsageError(
                 "precision: bf16 needs a processor with the instructions avx512_bf16, which this one lacks; use fp32, "
                     + "which is faster here, or bf16-emulated for the numbers of bf16 at less speed")
-        case (.bf16, .none), (.bf16Emulated, .none):
+        case (.bf16, .none):
             throw UsageError(
-                "precision: \(precision.rawValue) needs a processor with the instructions avx512_bf16, which this one "
-                    + "lacks, and oneDNN cannot emulate them here; use fp32")
+                "precision: bf16 needs a processor with the instructions avx512_bf16, which this one lacks; use fp32")
+        case (.bf16Emulated, .none):
+            throw UsageError("precision: bf16-emulated needs a processor with AVX-512, which this one lacks; use fp32")
         }
     }
 }
