@@ -43,9 +43,9 @@ public func multiply(
     }
 }
 
-/// Steps that are summed in one go: a right panel of them is 96 kilobytes.
+/// Steps that are summed in one go: a right panel of them is 96 kilobytes with AVX-512, and half of that elsewhere.
 let sumLength = 768
-/// Columns of the right operand that are packed at a time: four panels, and whole cache lines of the operand's rows.
+/// Columns of the right operand that are packed at a time: a few panels, and whole cache lines of the operand's rows.
 private let rightColumns = 128
 
 /// Some columns of a left operand: whole panels are read where they stand, the rows behind them from a copy.
