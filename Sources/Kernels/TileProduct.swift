@@ -96,26 +96,39 @@ private func multiplyPanel<Part: RowPart>(
     _ left: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: MatrixView, into result: MatrixView,
     _ column: Int, inner: Int, adds: Bool, _: Part.Type
 ) {
-    let stride = result.stride
+    let (rightStride, stride) = (right.stride, result.stride)
     var row = 0
+    // The factors of each half are found by a pointer of their own: a chain of additions to find those of all rows would take as
+    // long as the products.
     @inline(__always)
-    func multiply<Rows: RowGroup<Part>>(_: Rows.Type) {
+    func multiplyTwice<Half: RowGroup<Part>>(_: Half.Type) {
         let target = result.base + row &* stride + column
-        var rows = Rows(target, stride, loaded: adds)
-        rows.addProducts(left + row &* step.row, step, right.base + column, right.stride, inner: inner)
-        rows.store(target, stride)
-        row &+= Rows.count
+        var upper = Half(target, stride, loaded: adds)
+        var lower = Half(target + Half.count &* stride, stride, loaded: adds)
+        var (x, y) = (left + row &* step.row, right.base + column)
+        var z = x + Half.count &* step.row
+        for _ in 0..<inner {
+            let part = Part.load(y)
+            upper.add(x, step.row, part)
+            lower.add(z, step.row, part)
+            x += step.inner
+            z += step.inner
+            y += rightStride
+        }
+        upper.store(target, stride)
+        lower.store(target + Half.count &* stride, stride)
+        row &+= 2 &* Half.count
     }
     if hasWideRegisters {
-        while row &+ 8 <= result.rows { multiply(Twice<FourRows<Part>>.self) }
+        while row &+ 8 <= result.rows { multiplyTwice(FourRows<Part>.self) }
     } else {
         // Twelves, so that fours remain.
         while row &+ 12 <= result.rows {
-            multiply(Twice<ThreeRows<Part>>.self)
-            multiply(Twice<ThreeRows<Part>>.self)
+            multiplyTwice(ThreeRows<Part>.self)
+            multiplyTwice(ThreeRows<Part>.self)
         }
     }
-    while row < result.rows { multiply(FourRows<Part>.self) }
+    while row < result.rows { multiplyTwice(TwoRows<Part>.self) }
 }
 
 /// Parts of some rows of the result.
@@ -125,58 +138,61 @@ private protocol RowGroup<Part> {
     init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool)
     /// Adds one term of the sum: a factor for each row.
     mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part)
-    /// Adds all terms, in their order.
-    mutating func addProducts(
-        _ factors: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
-        _ rightStride: Int, inner: Int)
     func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int)
 }
 
-extension RowGroup {
-    @inline(__always)
-    mutating func addProducts(
-        _ factors: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
-        _ rightStride: Int, inner: Int
-    ) {
-        var (x, y) = (factors, right)
-        for _ in 0..<inner {
-            add(x, step.row, Part.load(y))
-            x += step.inner
-            y += rightStride
-        }
-    }
-}
+private struct TwoRows<Part: RowPart>: RowGroup {
+    private var a, b: Part
 
-private struct ThreeRows<Part: RowPart>: RowGroup {
-    var a, b, c: Part
-
-    @inline(__always) static var count: Int { 3 }
+    @inline(__always) static var count: Int { 2 }
 
     @inline(__always)
     init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
         a = loaded ? .load(pointer) : .zero
         b = loaded ? .load(pointer + stride) : .zero
-        c = loaded ? .load(pointer + 2 &* stride) : .zero
     }
 
     @inline(__always)
     mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
         a.add(factors[0], right)
         b.add(factors[step], right)
-        c.add(factors[2 &* step], right)
     }
 
     @inline(__always)
     func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
         a.store(pointer)
         b.store(pointer + stride)
+    }
+}
+
+private struct ThreeRows<Part: RowPart>: RowGroup {
+    private var upper: TwoRows<Part>
+    private var c: Part
+
+    @inline(__always) static var count: Int { 3 }
+
+    @inline(__always)
+    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
+        upper = TwoRows(pointer, stride, loaded: loaded)
+        c = loaded ? .load(pointer + 2 &* stride) : .zero
+    }
+
+    @inline(__always)
+    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
+        upper.add(factors, step, right)
+        c.add(factors[2 &* step], right)
+    }
+
+    @inline(__always)
+    func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
+        upper.store(pointer, stride)
         c.store(pointer + 2 &* stride)
     }
 }
 
 private struct FourRows<Part: RowPart>: RowGroup {
-    var upper: ThreeRows<Part>
-    var d: Part
+    private var upper: ThreeRows<Part>
+    private var d: Part
 
     @inline(__always) static var count: Int { 4 }
 
@@ -196,49 +212,5 @@ private struct FourRows<Part: RowPart>: RowGroup {
     func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
         upper.store(pointer, stride)
         d.store(pointer + 3 &* stride)
-    }
-}
-
-/// Two groups below each other, whose factors are found by a pointer each: a chain of additions to find those of all rows would
-/// take as long as the products.
-private struct Twice<Rows: RowGroup>: RowGroup {
-    typealias Part = Rows.Part
-    var upper, lower: Rows
-
-    @inline(__always) static var count: Int { 2 &* Rows.count }
-
-    @inline(__always)
-    init(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int, loaded: Bool) {
-        upper = Rows(pointer, stride, loaded: loaded)
-        lower = Rows(pointer + Rows.count &* stride, stride, loaded: loaded)
-    }
-
-    @inline(__always)
-    mutating func add(_ factors: UnsafeMutablePointer<Float>, _ step: Int, _ right: Part) {
-        upper.add(factors, step, right)
-        lower.add(factors + Rows.count &* step, step, right)
-    }
-
-    @inline(__always)
-    mutating func addProducts(
-        _ factors: UnsafeMutablePointer<Float>, _ step: (row: Int, inner: Int), _ right: UnsafeMutablePointer<Float>,
-        _ rightStride: Int, inner: Int
-    ) {
-        var (x, y) = (factors, right)
-        var z = x + Rows.count &* step.row
-        for _ in 0..<inner {
-            let part = Part.load(y)
-            upper.add(x, step.row, part)
-            lower.add(z, step.row, part)
-            x += step.inner
-            z += step.inner
-            y += rightStride
-        }
-    }
-
-    @inline(__always)
-    func store(_ pointer: UnsafeMutablePointer<Float>, _ stride: Int) {
-        upper.store(pointer, stride)
-        lower.store(pointer + Rows.count &* stride, stride)
     }
 }

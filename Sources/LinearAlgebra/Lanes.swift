@@ -1,7 +1,7 @@
 import COneDNN
 
-/// Sixteen `Float`s: one AVX-512 register, two of AVX2. Only members that compile to single instructions are used on it; the generic ones
-/// (`.rounded()`, `.sum()`, per-lane subscripts) are loops over lanes.
+/// Sixteen `Float`s: one AVX-512 register, two of AVX2. Only members that compile to single instructions are used on it; the
+/// generic ones (`.rounded()`, `.sum()`, per-lane subscripts) are loops over lanes.
 public typealias Lanes = SIMD16<Float>
 
 /// Lanes in a `Lanes`.
