@@ -24,6 +24,15 @@ public final class PagedBuffer: @unchecked Sendable {
         view = VectorView(raw.bindMemory(to: Float.self, capacity: count), count: count)
     }
 
+    /// Whole pages of elements that are zero take no memory any more, until they are written again.
+    public func giveBack(_ range: Range<Int>) {
+        let all = UnsafeMutableRawPointer(view.base)
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let first = (4 * range.lowerBound + page - 1) / page * page
+        let end = 4 * range.upperBound / page * page
+        if first < end { madvise(all + first, end - first, MADV_DONTNEED) }
+    }
+
     private static let hugePage = 2 << 20
     /// `MADV_HUGEPAGE` of Linux.
     private static let adviseHugePages: Int32 = 14

@@ -21,53 +21,56 @@ public final class AdamW: @unchecked Sendable {
         }
     }
 
-    /// Part of the flat buffer that is treated alike.
-    public struct Segment: Sendable, Equatable {
-        public let range: Range<Int>
-        public let decays: Bool
-        /// Segments of a group are updated in the same steps.
-        public let group: Int
-        /// What the learning rate is multiplied by; segments with 0 are never changed.
-        public let rate: Double
-
-        public init(range: Range<Int>, decays: Bool, group: Int = 0, rate: Double = 1) {
-            self.range = range
-            self.decays = decays
-            self.group = group
-            self.rate = rate
-        }
-
-        func part(_ range: Range<Int>) -> Segment {
-            Segment(range: range, decays: decays, group: group, rate: rate)
-        }
-    }
-
     public let settings: Settings
     /// The first moment m, of the owned ranges one after the other.
     public let firstMoment: VectorView
     /// The second moment v, likewise.
     public let secondMoment: VectorView
-    private let parts: [(segment: Segment, moments: Range<Int>)]
-    private let memory: FloatBuffer
+    private let parts: [Part]
+    private let memory: (first: PagedBuffer, second: PagedBuffer)
+    /// Of each row of the table, whether it has ever had a gradient. The others' moments are zero: such rows only decay, and their
+    /// moments are neither read nor written, and take no memory.
+    private var isMoving: [Bool]
 
     /// - Parameters:
     ///   - segments: of the whole flat buffer; elements outside of any segment are never changed.
     ///   - owned: the ranges that this rank updates.
     public init(_ settings: Settings, segments: [Segment], owned: [Range<Int>]) {
         self.settings = settings
-        var (count, parts): (Int, [(Segment, Range<Int>)]) = (0, [])
+        var (count, sparseCount, parts): (Int, Int, [Part]) = (0, 0, [])
         for own in owned {
             for segment in segments where segment.rate > 0 && segment.range.overlaps(own) {
                 let range = segment.range.clamped(to: own)
                 let start = count + range.lowerBound - own.lowerBound
-                parts.append((segment.part(range), start..<start + range.count))
+                parts.append(Part(segment: segment, range: range, start: start))
+                if segment.rowSize != nil { sparseCount = start + range.count }
             }
             count += own.count
         }
         self.parts = parts
-        memory = FloatBuffer(count: 2 * count)
-        firstMoment = memory.view.slice(0..<count)
-        secondMoment = memory.view.slice(count..<2 * count)
+        let rowCount = segments.map { $0.rows(in: $0.range).count }.max() ?? 0
+        isMoving = Array(repeating: false, count: rowCount)
+        memory = (
+            PagedBuffer(count: count, sparseCount: sparseCount), PagedBuffer(count: count, sparseCount: sparseCount)
+        )
+        (firstMoment, secondMoment) = (memory.first.view, memory.second.view)
+    }
+
+    /// To be called when the moments have been overwritten.
+    public func momentsChanged() {
+        for part in parts where part.segment.rowSize != nil {
+            for row in part.segment.rows(in: part.range) {
+                let own = part.moments(part.segment.elements(ofRows: row..<row + 1).clamped(to: part.range))
+                isMoving[row] = isMoving[row] || !(firstMoment.slice(own).isZero && secondMoment.slice(own).isZero)
+            }
+        }
+        for part in parts {
+            forEachRun(of: part.range, in: part.segment) { range, isMoving in
+                guard !isMoving else { return }
+                memory.first.giveBack(part.moments(range))
+                memory.second.giveBack(part.moments(range))
+            }
+        }
     }
 
     /// One update of the owned ranges.
@@ -78,24 +81,49 @@ public final class AdamW: @unchecked Sendable {
     ///   - gradientScale: what the gradient is multiplied by: the clipping.
     ///   - updates: for each group the number of this update, from 1, for the bias correction; nil leaves the group's
     ///     parameters and moments alone.
+    ///   - touchedRows: the rows of the table in which the gradient may be other than zero.
     ///   - threads: that share the work.
     public func update(
         _ parameters: VectorView, gradient: @Sendable (Range<Int>) -> VectorView, gradientScale: Float,
-        learningRate: Double, updates: [Int?], threads: Int = 1
+        learningRate: Double, updates: [Int?], touchedRows: [Int32] = [], threads: Int = 1
     ) {
         require(
             parts.allSatisfy { updates.indices ~= $0.segment.group }, "an update that leaves out a group of parameters")
+        require(touchedRows.allSatisfy { isMoving.indices ~= Int($0) }, "a gradient of rows outside of the table")
+        for row in touchedRows { isMoving[Int(row)] = true }
         onThreads(threads) { thread in
-            for (segment, moments) in parts {
-                guard let update = updates[segment.group] else { continue }
-                let learningRate = learningRate * segment.rate
+            for part in parts {
+                guard let update = updates[part.segment.group] else { continue }
+                let learningRate = learningRate * part.segment.rate
                 let factors = factors(gradientScale: gradientScale, learningRate: learningRate, update: update)
-                let keep = segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
-                let (own, moments) = (segment.range.part(thread, of: threads), moments.part(thread, of: threads))
-                Self.update(
-                    parameters.slice(own), gradient(own), firstMoment.slice(moments),
-                    secondMoment.slice(moments), factors, keep: keep)
+                let keep = part.segment.decays ? Float(1 - learningRate * settings.weightDecay) : 1
+                forEachRun(of: part.range.part(thread, of: threads), in: part.segment) { own, isMoving in
+                    if isMoving {
+                        let moments = part.moments(own)
+                        Self.update(
+                            parameters.slice(own), gradient(own), firstMoment.slice(moments),
+                            secondMoment.slice(moments), factors, keep: keep)
+                    } else if keep != 1 {
+                        Self.decay(parameters.slice(own), keep: keep)
+                    }
+                }
             }
+        }
+    }
+
+    /// Calls `body` with consecutive elements that are treated alike: rows of a table that move, or that do not; all of any other
+    /// segment.
+    private func forEachRun(
+        of range: Range<Int>, in segment: Segment, _ body: (_ run: Range<Int>, _ isMoving: Bool) -> Void
+    ) {
+        guard segment.rowSize != nil else { return body(range, true) }
+        let rows = segment.rows(in: range)
+        var first = rows.lowerBound
+        while first < rows.upperBound {
+            let moves = isMoving[first]
+            let next = isMoving[first..<rows.upperBound].firstIndex { $0 != moves } ?? rows.upperBound
+            body(segment.elements(ofRows: first..<next).clamped(to: range), moves)
+            first = next
         }
     }
 
@@ -111,6 +139,14 @@ public final class AdamW: @unchecked Sendable {
 
     private struct Factors {
         let gradient, beta1, rest1, beta2, rest2, rootCorrection, epsilon, step: Float
+    }
+
+    /// What `update` comes to where moments and gradient are zero.
+    private static func decay(_ parameters: VectorView, keep: Float) {
+        let p = parameters.base
+        forEachPiece(of: parameters.count) { offset, count in
+            p.storePiece(p.piece(offset, count) * Lanes(repeating: keep), offset, count)
+        }
     }
 
     /// Plain products and sums, not fused: partial pieces give the same bits as full ones in any case.
@@ -133,4 +169,8 @@ public final class AdamW: @unchecked Sendable {
             p.storePiece(p.piece(offset, count) * Lanes(repeating: keep) - change, offset, count)
         }
     }
+}
+
+extension VectorView {
+    fileprivate var isZero: Bool { (0..<count).allSatisfy { base[$0].bitPattern == 0 } }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import LinearAlgebra
 import Testing
 
@@ -54,5 +55,25 @@ import Testing
             #expect(sumOfSquares(buffer.view) == Double(count))
             withExtendedLifetime(buffer) {}
         }
+    }
+
+    /// The whole pages of a range are gone, and nothing else is.
+    @Test(arguments: [3_000..<12_000, 1_024..<2_048, 1_025..<2_048, 5..<900, 7..<7])
+    func pagesThatAreGivenBackAreGone(range: Range<Int>) {
+        let (count, page) = (20_000, Int(sysconf(Int32(_SC_PAGESIZE))) / 4)
+        let buffer = PagedBuffer(count: count, sparseCount: count)
+        buffer.view.fill(1)
+        buffer.view.slice(range).fill(0)
+        buffer.giveBack(range)
+        #expect((0..<count).allSatisfy { buffer.view[$0] == (range.contains($0) ? 0 : 1) })
+        // Reading them has brought zeros back, which are given back once more, and are not looked at again.
+        buffer.giveBack(range)
+        var isThere = [UInt8](repeating: 0, count: (count + page - 1) / page)
+        #expect(mincore(buffer.view.base, 4 * count, &isThere) == 0)
+        for index in isThere.indices {
+            let isGone = range.lowerBound <= index * page && (index + 1) * page <= range.upperBound
+            #expect(isThere[index] & 1 == (isGone ? 0 : 1), "page \(index)")
+        }
+        withExtendedLifetime(buffer) {}
     }
 }

@@ -94,6 +94,7 @@ struct CheckpointContents: Sendable {
                 }
             }
         }
+        run.replica.optimizer.momentsChanged()
     }
 }
 

@@ -35,7 +35,9 @@ final class Replica {
         self.exchange = exchange
         optimizer = AdamW(
             adamW,
-            segments: model.layout.tensors.map { AdamW.Segment($0, rate: fineTuning.rate(of: $0, in: model)) },
+            segments: model.layout.tensors.map {
+                AdamW.Segment($0, rate: fineTuning.rate(of: $0, in: model), exchange.table)
+            },
             owned: exchange.ranges.ranges(of: communicator.rank))
         let weights = EncoderWeights(model, parameters: exchange.parameters, precision, copies: exchange.derived)
         self.weights = weights
@@ -175,13 +177,16 @@ final class Replica {
             exchange.parameters,
             gradient: { range in
                 (summed.contains { $0.overlaps(range) } ? common : own).slice(range)
-            }, gradientScale: gradientScale, learningRate: learningRate, updates: updates, threads: lanes.count)
+            }, gradientScale: gradientScale, learningRate: learningRate, updates: updates,
+            touchedRows: lanes[0].gradient.touchedWords, threads: lanes.count)
     }
 }
 
 extension AdamW.Segment {
     /// The encoder's tensors are group 0; those of a task's classification head are a group of their own.
-    init(_ tensor: ParameterTensor, rate: Double) {
-        self.init(range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0, rate: rate)
+    init(_ tensor: ParameterTensor, rate: Double, _ table: SparseTable) {
+        self.init(
+            range: tensor.range, decays: tensor.decays, group: tensor.task.map { $0 + 1 } ?? 0, rate: rate,
+            rowSize: tensor.range == 0..<table.count ? table.columns : nil)
     }
 }
