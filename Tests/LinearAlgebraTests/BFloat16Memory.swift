@@ -1,5 +1,4 @@
 import LinearAlgebra
-import Testing
 
 /// What fills the gaps between rows: a bfloat16 that is not a number.
 private let filler: UInt16 = 0x7FCA
@@ -39,7 +38,3 @@ extension Grid {
         self.init(view.rows, view.columns) { Double(Float(bitPattern: UInt32(view[$0, $1]) << 16)) }
     }
 }
-
-/// Tests of products in bfloat16 are left out where there are none.
-let bfloat16Condition = ConditionTrait.enabled(
-    if: BFloat16Support.here != .none, "oneDNN multiplies no bfloat16 on this processor")

@@ -1,7 +1,7 @@
 import LinearAlgebra
 import Testing
 
-@Suite(bfloat16Condition) struct BFloat16ShardProductSumTests {
+@Suite struct BFloat16ShardProductSumTests {
     private let memory = GuardedMemory()
 
     @Test(arguments: [(7, 37), (16, 64), (100, 50), (50, 1), (1, 50), (768, 768), (700, 1000), (81, 3072)])

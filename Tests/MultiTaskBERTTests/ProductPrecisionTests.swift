@@ -4,11 +4,9 @@ import LinearAlgebra
 import MultiTaskBERT
 import Testing
 
-/// The precisions that this machine can multiply in.
-let precisionsHere: [ProductPrecision] = BFloat16Support.here == .none ? [.single] : [.single, .bfloat16]
+let precisions: [ProductPrecision] = [.single, .bfloat16]
 
-@Suite(.enabled(if: BFloat16Support.here != .none, "oneDNN multiplies no bfloat16 on this processor"))
-struct ProductPrecisionTests {
+@Suite struct ProductPrecisionTests {
     private let (model, parameters, batch): (ModelShape, FloatBuffer, PackedBatch)
 
     init() throws { (model, parameters, batch) = try ShardIndependenceTests().tinyModel(shards: 4) }

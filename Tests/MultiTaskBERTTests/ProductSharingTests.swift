@@ -19,7 +19,7 @@ import Testing
         model = ModelShape(configuration, tasks: [ClassificationTask(name: "task", labels: ["0", "1"])])
     }
 
-    @Test(arguments: precisionsHere)
+    @Test(arguments: precisions)
     func helpChangesNoBit(precision: ProductPrecision) throws {
         let memory = FloatBuffer(count: 2 * model.layout.count)
         let parameters = memory.view.slice(0..<model.layout.count)
@@ -61,7 +61,7 @@ import Testing
     }
 
     /// Every operand of a product lies where others see it, whatever part of the layers' memory is that of gradients.
-    @Test(arguments: precisionsHere, [100, 220, 270, 300, 352])
+    @Test(arguments: precisions, [100, 220, 270, 300, 352])
     func arenaIsLargeEnough(precision: ProductPrecision, tokens: Int) throws {
         var configuration = self.model.configuration
         configuration.layerCount = 12
@@ -91,7 +91,7 @@ import Testing
 
     /// Lanes that sum the gradients of weights together get the bits that one lane gets, round after round; in a round in which
     /// one of them does not take part, each has its own; and a lane that is stopped ends the round for the other.
-    @Test(arguments: precisionsHere)
+    @Test(arguments: precisions)
     func lanesSumTogether(precision: ProductPrecision) throws {
         let memory = FloatBuffer(count: 4 * model.layout.count)
         let flats = (0..<4).map { memory.view.slice($0 * model.layout.count..<($0 + 1) * model.layout.count) }

@@ -5,7 +5,7 @@ import Testing
 
 /// A shard's gradient and the sum over shards come out with the same bits whichever shards share a batch.
 @Suite struct ShardIndependenceTests {
-    @Test(arguments: [2, 4, 7], precisionsHere)
+    @Test(arguments: [2, 4, 7], precisions)
     func jointGradientIsTheTreeOfSingleOnes(shardCount: Int, precision: ProductPrecision) throws {
         let (model, parameters, batch) = try tinyModel(shards: shardCount)
         let encoderWeights = EncoderWeights(model, parameters: parameters.view, precision)
@@ -33,7 +33,7 @@ import Testing
     }
 
     /// A forward pass alone finds the losses that were differentiated, dropout included.
-    @Test(arguments: [nil, 99] as [UInt64?], precisionsHere)
+    @Test(arguments: [nil, 99] as [UInt64?], precisions)
     func lossesAreThoseOfTheGradient(dropoutKey: UInt64?, precision: ProductPrecision) throws {
         let (model, parameters, batch) = try tinyModel(shards: 4)
         let encoderWeights = EncoderWeights(model, parameters: parameters.view, precision)

@@ -1,7 +1,7 @@
 import COneDNN
 
-/// `result = op(left) · op(right)`, or that added to what is there, operands in bfloat16, sums and result in single precision; by
-/// oneDNN on the calling thread alone.
+/// `result = op(left) · op(right)`, or that added to what is there, operands in bfloat16, sums and result in single precision, on
+/// the calling thread alone: by oneDNN, or as `BFloat16Support` says.
 ///
 /// - Parameters:
 ///   - left: [m, k], or [k, m] where transposed.
@@ -21,9 +21,9 @@ public func multiply(
         if !adds { for row in 0..<m { result.row(row).fill(0) } }
         return
     }
-    let primitive = ProductPrimitive.shared(
-        .init(left: leftOperand, right: rightOperand, adds: adds))
-    guard let primitive else { fatalError("broken invariant: a product in bfloat16 where oneDNN has none") }
+    guard BFloat16Support.here == .native,
+        let primitive = ProductPrimitive.shared(.init(left: leftOperand, right: rightOperand, adds: adds))
+    else { return WidenedProduct.multiply(left, leftOperand, right, rightOperand, into: result, adds: adds) }
     let left = OneDNNMemory(left.base, .bfloat16, rows: m, columns: k, leftOperand, stride: left.stride)
     let right = OneDNNMemory(right.base, .bfloat16, rows: k, columns: n, rightOperand, stride: right.stride)
     let result = OneDNNMemory(result.base, .single, rows: m, columns: n, .asIs, stride: result.stride)
@@ -45,6 +45,9 @@ final class ProductPrimitive: @unchecked Sendable {
 
     /// The primitive of a kind, made when first needed; nil where oneDNN has none for this processor.
     static func shared(_ kind: Kind) -> ProductPrimitive? { all[kind] ?? nil }
+
+    /// Whether oneDNN has all kinds for this processor.
+    static var areAllThere: Bool { all.values.allSatisfy { $0 != nil } }
 
     private static let all: [Kind: ProductPrimitive?] = {
         var all: [Kind: ProductPrimitive?] = [:]

@@ -9,16 +9,11 @@ extension ProductPrecision {
     init(_ precision: RunConfiguration.Precision, on support: BFloat16Support = .here) throws {
         switch (precision, support) {
         case (.fp32, _): self = .single
-        case (.bf16, .native), (.bf16Emulated, .native), (.bf16Emulated, .emulated): self = .bfloat16
+        case (.bf16, .native), (.bf16Emulated, _): self = .bfloat16
         case (.bf16, .emulated):
             throw UsageError(
                 "precision: bf16 needs a processor with the instructions avx512_bf16, which this one lacks; use fp32, "
-                    + "which is faster here, or bf16-emulated for the numbers of bf16 at less speed")
-        case (.bf16, .none):
-            throw UsageError(
-                "precision: bf16 needs a processor with the instructions avx512_bf16, which this one lacks; use fp32")
-        case (.bf16Emulated, .none):
-            throw UsageError("precision: bf16-emulated needs a processor with AVX-512, which this one lacks; use fp32")
+                    + "which is faster here, or bf16-emulated for numbers like those of bf16")
         }
     }
 }
