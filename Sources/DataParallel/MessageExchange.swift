@@ -85,8 +85,8 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
                 try exchange(
                     part(number, of: communicator.rank), to: target, receiving: part(number, of: source), from: source)
             }
+            ranges.ranges(of: source).forEach(derive)
         }
-        derive(0..<parameters.count)
     }
 
     /// - Returns: the rows of the owned ranges that any rank touched.

@@ -43,9 +43,11 @@ public protocol ReplicaExchange: AnyObject, Sendable {
     ) throws -> OwnedSum
     /// Collective: afterwards the lanes may be written again.
     func releaseGradients() throws
-    /// Collective: every rank sees what the others wrote to their owned ranges of the parameters.
+    /// Collective: every rank sees what the others wrote to their owned ranges of the parameters, and of what is derived from
+    /// them.
     ///
-    /// - Parameter derive: as that of `broadcastParameters`.
+    /// - Parameter derive: brings up to date what `derived` holds of another rank's ranges, where that rank does not do so in the
+    ///   same memory.
     func publishParameters(deriving derive: (Range<Int>) -> Void) throws
 }
 

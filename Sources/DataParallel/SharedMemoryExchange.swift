@@ -87,7 +87,8 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
 
     public func broadcastParameters(deriving derive: (Range<Int>) -> Void) throws {
         try memory.synchronize()
-        try publishParameters(deriving: derive)
+        ranges.ranges(of: rank).forEach(derive)
+        try memory.synchronize()
     }
 
     public var table: SparseTable { summation.table }
@@ -107,8 +108,5 @@ public final class SharedMemoryExchange: ReplicaExchange, @unchecked Sendable {
 
     public func releaseGradients() throws { try memory.synchronize() }
 
-    public func publishParameters(deriving derive: (Range<Int>) -> Void) throws {
-        ranges.ranges(of: rank).forEach(derive)
-        try memory.synchronize()
-    }
+    public func publishParameters(deriving derive: (Range<Int>) -> Void) throws { try memory.synchronize() }
 }

@@ -8,11 +8,11 @@ public final class EncoderWeights: @unchecked Sendable {
     let layers: [Layer]
     private let parameters: VectorView
     private let memory: FloatBuffer?
+    /// What has a copy, with its place in the flat buffer.
+    private let copies: [(range: Range<Int>, operand: ProductOperand)]
 
     struct Layer: Sendable {
         let projections, attention, intermediate, output: ProductOperand
-
-        fileprivate var all: [ProductOperand] { [projections, attention, intermediate, output] }
     }
 
     /// - Parameters:
@@ -25,22 +25,25 @@ public final class EncoderWeights: @unchecked Sendable {
         self.parameters = parameters
         let size = Self.copySize(model, precision)
         memory = copies == nil ? FloatBuffer(count: size) : nil
-        let copies = copies ?? memory!.view
-        require(copies.count >= size, "memory too small for copies of an encoder's weights")
-        var place = 0
+        let room = copies ?? memory!.view
+        require(room.count >= size, "memory too small for copies of an encoder's weights")
+        var (place, copied): (Int, [(Range<Int>, ProductOperand)]) = (0, [])
         func operand(_ matrix: MatrixView) -> ProductOperand {
             guard precision == .bfloat16 else { return ProductOperand(single: matrix, half: nil) }
-            let size = VectorView.elements(ofBFloat16: matrix.rows * matrix.columns)
-            defer { place += size }
-            return ProductOperand(
-                single: matrix,
-                half: copies.slice(place..<place + size).bfloat16Matrix(rows: matrix.rows, columns: matrix.columns))
+            let count = matrix.rows * matrix.columns
+            let size = VectorView.elements(ofBFloat16: count)
+            let half = room.slice(place..<place + size).bfloat16Matrix(rows: matrix.rows, columns: matrix.columns)
+            place += size
+            let (start, operand) = (matrix.base - parameters.base, ProductOperand(single: matrix, half: half))
+            copied.append((start..<start + count, operand))
+            return operand
         }
         layers = model.tensors(parameters).layers.map { layer in
             Layer(
                 projections: operand(layer.projections), attention: operand(layer.attention),
                 intermediate: operand(layer.intermediate), output: operand(layer.output))
         }
+        self.copies = copied
     }
 
     /// Elements of the memory that the copies take.
@@ -52,19 +55,22 @@ public final class EncoderWeights: @unchecked Sendable {
 
     /// Takes over what the parameters are now. To be called before the first pass and after every change of the parameters; no pass
     /// may run meanwhile.
-    ///
-    /// - Parameter range: of the flat buffer, all of it where nil; the copies of other parameters stay as they are.
-    public func update(_ range: Range<Int>? = nil, threads: Int) {
-        guard precision == .bfloat16 else { return }
-        let range = range ?? 0..<parameters.count
-        let pieces = layers.flatMap(\.all).compactMap { operand -> ProductOperand? in
-            let start = operand.single.base - parameters.base
-            let own = start..<start + operand.single.rows * operand.single.columns
+    public func update(threads: Int) {
+        onThreads(threads) { thread in update((0..<parameters.count).part(thread, of: threads)) }
+    }
+
+    /// The same for a range of the flat buffer, on the calling thread; the copies of other parameters stay as they are.
+    public func update(_ range: Range<Int>) {
+        for (own, operand) in copies where own.overlaps(range) {
             let part = own.clamped(to: range)
-            return part.isEmpty ? nil : operand.elements(part.lowerBound - start..<part.upperBound - start)
+            operand.elements(part.lowerBound - own.lowerBound..<part.upperBound - own.lowerBound).finish(0..<1)
         }
-        onThreads(threads) { thread in
-            for piece in pieces { piece.elements((0..<piece.single.columns).part(thread, of: threads)).finish(0..<1) }
-        }
+    }
+
+    /// The copy of a range of the flat buffer that lies in one tensor, as one row, for who updates those parameters; nil where they
+    /// have none.
+    public func copy(of range: Range<Int>) -> BFloat16View? {
+        guard let (own, operand) = copies.first(where: { $0.range.overlaps(range) }) else { return nil }
+        return operand.elements(range.lowerBound - own.lowerBound..<range.upperBound - own.lowerBound).half
     }
 }

@@ -154,10 +154,14 @@ struct ExchangeCase: Sendable, CustomTestStringConvertible {
             let sum = try exchange.sumOwnedGradients(touchedRows: touched)
             outcome.squares.append(sum.squares)
             outcome.lanesKept = outcome.lanesKept && isKept(before, exchange.gradients, owned, sum, one.table)
-            for range in owned { exchange.parameters.slice(range).copy(from: exchange.gradients[0].slice(range)) }
-            try exchange.publishParameters { range in
+            func derive(_ range: Range<Int>) {
                 for place in range { exchange.derived[place] = -exchange.parameters[place] }
             }
+            for range in owned {
+                exchange.parameters.slice(range).copy(from: exchange.gradients[0].slice(range))
+                derive(range)
+            }
+            try exchange.publishParameters(deriving: derive)
             outcome.parameters.append(exchange.parameters.array.map(\.bitPattern))
             outcome.derived.append(exchange.derived.array.map { (-$0).bitPattern })
         }

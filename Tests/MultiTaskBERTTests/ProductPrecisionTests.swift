@@ -55,7 +55,7 @@ let precisions: [ProductPrecision] = [.single, .bfloat16]
             kept.update(threads: threads)
             #expect(gradient(kept).losses != fresh.losses)
             for index in tensorsOfTheLowestLayer.joined() { parameters.view[index] *= -1 }
-            for (start, end) in zip(cuts, cuts.dropFirst()) { kept.update(start..<end, threads: threads) }
+            for (start, end) in zip(cuts, cuts.dropFirst()) { kept.update(start..<end) }
             let updated = gradient(kept)
             #expect(updated.losses == fresh.losses)
             #expect(updated.gradient.flat.array == fresh.gradient.flat.array)

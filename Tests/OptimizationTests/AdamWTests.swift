@@ -115,6 +115,36 @@ import Testing
         }
     }
 
+    /// Copies in bfloat16 are the new parameters, rounded; those of parameters that stay stay.
+    @Test(arguments: [1, 3]) func writesCopies(threads: Int) {
+        let memory = GuardedMemory()
+        let segments = [
+            AdamW.Segment(range: 0..<510, decays: true, rowSize: 17), .init(range: 512..<1_000, decays: true),
+            .init(range: 1_000..<1_050, decays: false, group: 1),
+        ]
+        let owned = [100..<300, 500..<1_030]
+        let optimizer = AdamW(.init(), segments: segments, owned: owned)
+        let parameters = memory.vector(Grid(1, 1_050, seed: 1).values)
+        let gradient = memory.vector(Grid(1, 1_050, seed: 2).values)
+        let copy = memory.vector(1_050 / 2).bfloat16Matrix(rows: 1, columns: 1_050)
+        let rounded = memory.vector(1_050 / 2).bfloat16Matrix(rows: 1, columns: 1_050)
+        for updates in [[1, 1], [2, nil]] {
+            copy.base.update(repeating: 7, count: 1_050)
+            optimizer.update(
+                parameters, gradient: { gradient.slice($0) }, gradientScale: 1, learningRate: 1e-3, updates: updates,
+                touchedRows: [7, 9, 10], threads: threads, copy: { $0.upperBound <= 1_000 ? copy.columns($0) : nil })
+            convert(parameters.matrix(rows: 1, columns: 1_050), into: rounded)
+            let differing = (0..<1_050).filter { place in
+                let isWritten =
+                    place < 1_000 && segments.contains { $0.range.contains(place) }
+                    && owned.contains { $0.contains(place) }
+                return copy.base[place] != (isWritten ? rounded.base[place] : 7)
+            }
+            #expect(differing == [])
+        }
+        #expect(memory.isIntact)
+    }
+
     /// A segment's rate multiplies the learning rate, weight decay's part of it included; 0 leaves all as it is.
     @Test func segmentsHaveTheirOwnRates() {
         let memory = GuardedMemory()

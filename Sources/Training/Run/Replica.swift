@@ -158,12 +158,17 @@ final class Replica {
 
     /// Collective: fills every replica's parameters with rank 0's.
     func broadcastParameters() throws {
-        try exchange.broadcastParameters { weights.update($0, threads: lanes.count) }
+        try exchange.broadcastParameters(deriving: derive)
     }
 
     /// Collective: hands the updated parameters round.
     func publishParameters() throws {
-        try exchange.publishParameters { weights.update($0, threads: lanes.count) }
+        try exchange.publishParameters(deriving: derive)
+    }
+
+    private func derive(_ range: Range<Int>) {
+        let (weights, threads) = (weights, lanes.count)
+        onThreads(threads) { weights.update(range.part($0, of: threads)) }
     }
 
     /// Updates the owned ranges of the parameters; `publishParameters` hands them round.
@@ -172,13 +177,13 @@ final class Replica {
     ///   - gradientScale: the clipping.
     ///   - updates: see `AdamW.update`.
     func update(gradientScale: Float, learningRate: Double, updates: [Int?]) {
-        let (summed, common, own) = (summed, exchange.commonGradient, exchange.gradients[0])
+        let (summed, common, own, weights) = (summed, exchange.commonGradient, exchange.gradients[0], weights)
         optimizer.update(
             exchange.parameters,
             gradient: { range in
                 (summed.contains { $0.overlaps(range) } ? common : own).slice(range)
             }, gradientScale: gradientScale, learningRate: learningRate, updates: updates,
-            touchedRows: lanes[0].gradient.touchedWords, threads: lanes.count)
+            touchedRows: lanes[0].gradient.touchedWords, threads: lanes.count, copy: { weights.copy(of: $0) })
     }
 }
 
