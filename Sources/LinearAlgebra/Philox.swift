@@ -78,20 +78,17 @@ public struct Philox: Sendable {
 
     /// Normal variates of mean 0 and the given deviation (Box and Muller 1958), the same for the same `stream`.
     public func fillNormal(_ vector: VectorView, stream: UInt32, deviation: Double) {
-        var index = 0
-        while index < vector.count {
+        func pair(_ u: UInt32, _ v: UInt32) -> (Float, Float) {
+            let radius = (-2 * log((Double(u) + 1) / 4_294_967_296)).squareRoot() * deviation
+            let angle = 2 * Double.pi * Double(v) / 4_294_967_296
+            return (Float(radius * cos(angle)), Float(radius * sin(angle)))
+        }
+        for start in stride(from: 0, to: vector.count, by: 4) {
             let (a, b, c, d) = words(
-                UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), stream, 0)
-            for (u, v) in [(a, b), (c, d)] where index < vector.count {
-                let radius = (-2 * log((Double(u) + 1) / 4_294_967_296)).squareRoot() * deviation
-                let angle = 2 * Double.pi * Double(v) / 4_294_967_296
-                vector[index] = Float(radius * cos(angle))
-                index += 1
-                if index < vector.count {
-                    vector[index] = Float(radius * sin(angle))
-                    index += 1
-                }
-            }
+                UInt32(truncatingIfNeeded: start), UInt32(truncatingIfNeeded: start >> 32), stream, 0)
+            let (first, second) = (pair(a, b), pair(c, d))
+            let four = SIMD4(first.0, first.1, second.0, second.1)
+            for index in 0..<min(4, vector.count - start) { vector[start + index] = four[index] }
         }
     }
 }
