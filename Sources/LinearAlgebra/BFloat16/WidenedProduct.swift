@@ -12,8 +12,7 @@ package enum WidenedProduct {
         withScratch { scratch in
             LinearAlgebra.multiply(
                 scratch.left.widened(left, leftOperand), scratch.right.widened(right, .asIs), rightOperand,
-                into: result,
-                adds: adds, scratch: scratch.product)
+                into: result, adds: adds, scratch: scratch.product)
         }
     }
 
