@@ -136,9 +136,7 @@ public struct Benchmark {
 
     /// The same operations as a step of `TrainingRun`.
     private func train(_ replica: Replica, _ step: Int, _ lengths: [Int], _ clock: inout StepClock) throws {
-        let shards = PackedShard.random(
-            lengths, shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize,
-            seed: UInt64(step), balance: settings.balance)
+        let shards = self.shards(ofStep: step)
         let share = settings.shards / communicator.size
         let own = Array(shards[communicator.rank * share..<(communicator.rank + 1) * share])
         clock.note(\.data)
@@ -152,11 +150,22 @@ public struct Benchmark {
             (0..<communicator.size).map { all[$0 * message.count..<($0 + 1) * message.count] })
         let norm = GradientNorm.norm(ofBlockSums: squares)
         clock.note(\.communication)
+        if step == settings.warmup {
+            // In the midst of a run hardly a word is new: those of the steps that count are taken for used before.
+            let words = (1...settings.steps).flatMap { self.shards(ofStep: step + $0).flatMap(\.tokenIDs) }
+            replica.lanes[0].gradient.noteTouchedWords(Set(words).sorted())
+        }
         replica.update(
             gradientScale: GradientNorm.clippingScale(norm: norm, maximum: 1), learningRate: 2e-5,
             updates: [step, step, step])
         clock.note(\.optimizer)
         try replica.publishParameters()
+    }
+
+    private func shards(ofStep step: Int) -> [PackedShard] {
+        PackedShard.random(
+            lengths(ofStep: step), shardCount: settings.shards, vocabularySize: model.configuration.vocabularySize,
+            seed: UInt64(step), balance: settings.balance)
     }
 
     private func lengths(ofStep step: Int) -> [Int] {
