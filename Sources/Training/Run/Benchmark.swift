@@ -151,8 +151,9 @@ public struct Benchmark {
         let norm = GradientNorm.norm(ofBlockSums: squares)
         clock.note(\.communication)
         if step == settings.warmup {
-            // In the midst of a run hardly a word is new: those of the steps that count are taken for used before.
-            let words = (1...settings.steps).flatMap { self.shards(ofStep: step + $0).flatMap(\.tokenIDs) }
+            // In the midst of a run hardly a word is new: those of the next steps are taken for used before. A hundred steps are
+            // enough to use most words once.
+            let words = (1...min(settings.steps, 100)).flatMap { self.shards(ofStep: step + $0).flatMap(\.tokenIDs) }
             replica.lanes[0].gradient.noteTouchedWords(Set(words).sorted())
         }
         replica.update(
