@@ -150,15 +150,15 @@ public struct Benchmark {
             (0..<communicator.size).map { all[$0 * message.count..<($0 + 1) * message.count] })
         let norm = GradientNorm.norm(ofBlockSums: squares)
         clock.note(\.communication)
+        var usedWords: [Int32] = []
         if step == settings.warmup {
             // In the midst of a run hardly a word is new: those of the next steps are taken for used before. A hundred steps are
             // enough to use most words once.
-            let words = (1...min(settings.steps, 100)).flatMap { self.shards(ofStep: step + $0).flatMap(\.tokenIDs) }
-            replica.lanes[0].gradient.noteTouchedWords(Set(words).sorted())
+            usedWords = (1...min(settings.steps, 100)).flatMap { self.shards(ofStep: step + $0).flatMap(\.tokenIDs) }
         }
         replica.update(
             gradientScale: GradientNorm.clippingScale(norm: norm, maximum: 1), learningRate: 2e-5,
-            updates: [step, step, step])
+            updates: [step, step, step], usedWords: usedWords)
         clock.note(\.optimizer)
         try replica.publishParameters()
     }

@@ -176,14 +176,16 @@ final class Replica {
     /// - Parameters:
     ///   - gradientScale: the clipping.
     ///   - updates: see `AdamW.update`.
-    func update(gradientScale: Float, learningRate: Double, updates: [Int?]) {
+    ///   - usedWords: that count as used by a text from now on, beside those that the step used.
+    func update(gradientScale: Float, learningRate: Double, updates: [Int?], usedWords: [Int32] = []) {
         let (summed, common, own, weights) = (summed, exchange.commonGradient, exchange.gradients[0], weights)
         optimizer.update(
             exchange.parameters,
             gradient: { range in
                 (summed.contains { $0.overlaps(range) } ? common : own).slice(range)
             }, gradientScale: gradientScale, learningRate: learningRate, updates: updates,
-            touchedRows: lanes[0].gradient.touchedWords, threads: lanes.count, copy: { weights.copy(of: $0) })
+            touchedRows: lanes[0].gradient.touchedWords + usedWords, threads: lanes.count,
+            copy: { weights.copy(of: $0) })
     }
 }
 
