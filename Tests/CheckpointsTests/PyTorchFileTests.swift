@@ -97,11 +97,11 @@ import Testing
         (Pickle.tensor(shape: [4], strides: [1, 1]), "builds a tensor in an unknown way"),
     ]
 
-    @Test(arguments: malformedPickles)
-    func refusesAMalformedPickle(_ pickle: [UInt8], _ expected: String) throws {
-        let path = try archive(pickle)
+    @Test(arguments: malformedPickles.map { Refusal($0.0, $0.1) })
+    func refusesAMalformedPickle(_ pickle: Refusal<[UInt8]>) throws {
+        let path = try archive(pickle.input)
         let error = message { _ = try PyTorchFile(path) }
-        #expect(error.hasPrefix("\(path): ") && error.contains(expected), "\(error)")
+        #expect(error.hasPrefix("\(path): ") && error.contains(pickle.expected), "\(error)")
     }
 
     @Test func emptyTensorsOfAnyShapeAreTaken() throws {

@@ -124,12 +124,12 @@ import Testing
         ),
     ]
 
-    @Test(arguments: malformedHeaders)
-    func refusesAMalformedHeader(_ header: String, _ expected: String) throws {
-        let path = try folder.write(safetensors(header, data: [UInt8](repeating: 0, count: 8)))
+    @Test(arguments: malformedHeaders.map { Refusal($0.0, $0.1) })
+    func refusesAMalformedHeader(_ header: Refusal<String>) throws {
+        let path = try folder.write(safetensors(header.input, data: [UInt8](repeating: 0, count: 8)))
         let error = message { _ = try SafetensorsFile(path) }
         #expect(error.hasPrefix("\(path): "))
-        #expect(error.contains(expected), "\(error)")
+        #expect(error.contains(header.expected), "\(error)")
     }
 
     @Test func refusesBytesThatAreNoText() throws {

@@ -58,6 +58,16 @@ func message(_ body: () throws -> Void) -> String {
     }
 }
 
+/// Something that must be refused, by what the error must say: what is refused may be too long to be shown.
+struct Refusal<Input: Sendable>: Sendable, CustomTestStringConvertible {
+    let input: Input
+    let expected: String
+
+    init(_ input: Input, _ expected: String) { (self.input, self.expected) = (input, expected) }
+
+    var testDescription: String { expected }
+}
+
 /// splitmix64, so that a test draws the same numbers every time.
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
