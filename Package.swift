@@ -86,7 +86,8 @@ let package = Package(
             dependencies: ["Checkpoints", "DataParallel", "LinearAlgebra", "MPI", "MultiTaskBERT"],
             swiftSettings: common),
         .testTarget(name: "TaskDataTests", dependencies: ["TaskData"], swiftSettings: common),
-        .testTarget(name: "TrainingTests", dependencies: ["Checkpoints", "MPI", "Training"], swiftSettings: common),
+        .testTarget(
+            name: "TrainingTests", dependencies: ["Checkpoints", "MPI", "TaskData", "Training"], swiftSettings: common),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: common),
         // These start the built program, alone and under mpirun.
         .testTarget(name: "EndToEndTests", swiftSettings: common),

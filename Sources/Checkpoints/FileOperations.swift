@@ -37,7 +37,7 @@ package struct FileOperations: Sendable {
     }
 
     /// Creates `path` and the folders above it that do not exist, durably.
-    func createFolders(_ path: String) throws {
+    package func createFolders(_ path: String) throws {
         if isFolder(path) { return }
         let parent = parentFolder(of: path)
         if parent != path { try createFolders(parent) }

@@ -43,13 +43,6 @@ public struct ConfusionCounts: Sendable, Equatable, Codable {
         stride(from: 0, to: counts.count, by: labelCount).map { Array(counts[$0..<$0 + labelCount]) }
     }
 
-    /// Gives the flat counts to `body`, which may replace them by sums over ranks.
-    public mutating func withUnsafeMutableCounts<Result>(
-        _ body: (UnsafeMutableBufferPointer<Int64>) throws -> Result
-    ) rethrows -> Result {
-        try counts.withUnsafeMutableBufferPointer { try body($0) }
-    }
-
     /// Examples counted.
     public var total: Int64 { counts.reduce(0, +) }
 

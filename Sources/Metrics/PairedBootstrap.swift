@@ -14,11 +14,16 @@ public struct PairedBootstrap: Sendable {
     /// The probability that the interval is made for, between 0 and 1.
     public var confidence: Double
     public var resamples: Int
+    /// Called for each resample.
+    private let noteProgress: @Sendable () -> Void
 
-    public init(confidence: Double = 0.95, resamples: Int = 2000) {
+    public init(
+        confidence: Double = 0.95, resamples: Int = 2000, noteProgress: @escaping @Sendable () -> Void = {}
+    ) {
         precondition(confidence > 0 && confidence < 1 && resamples > 0, "no interval without resamples")
         self.confidence = confidence
         self.resamples = resamples
+        self.noteProgress = noteProgress
     }
 
     /// The gains of the tasks and of their mean, each task counting the same.
@@ -39,6 +44,7 @@ public struct PairedBootstrap: Sendable {
         var draws = [[Double]](repeating: [], count: differences.count)
         var meanDraws: [Double] = []
         for _ in 0..<resamples {
+            noteProgress()
             let seeds = (0..<seedCount).map { _ in generator.next(below: seedCount) }
             let gains = differences.map { task in
                 Double(Self.resampledSum(task, seeds, &generator)) / Double(seedCount * task[0].count)

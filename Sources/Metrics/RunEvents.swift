@@ -267,7 +267,7 @@ extension RunEvent {
         }
     }
 
-    /// A checkpoint was written and verified.
+    /// A checkpoint was written, and is on disk whole.
     public struct Checkpoint: Sendable, Equatable {
         public var step: Int
         public var path: String

@@ -32,7 +32,7 @@ struct Evaluate: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Chunks of the files that a rank scores at once, each on a thread of its own; auto: as many as cores allow.",
+            "Chunks of the files that a rank scores at once; auto: as many as cores allow.",
             valueName: "auto|number"))
     var threads = "auto"
 

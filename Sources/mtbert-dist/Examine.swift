@@ -39,7 +39,7 @@ struct Examine: ParsableCommand {
             // Where a rank is dead or stopped, the others say so soon.
             let watch = try RankWatch(communicator, seconds: 20)
             return try watch.guarding {
-                let doctor = Doctor(configuration, threads: count, communicator: watch.communicator)
+                let doctor = Doctor(configuration, threads: count, watch: watch)
                 let findings = try doctor.run()
                 if communicator.rank == 0 { print(json ? try jsonText(findings) : text(findings)) }
                 let code = try watch.communicator.allGather(Finding.exitCode(of: findings).rawValue)[0]

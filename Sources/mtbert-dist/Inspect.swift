@@ -57,7 +57,10 @@ struct InspectPlan: ParsableCommand {
                 } else {
                     try RunConfiguration(demonstrationWith: overrides)
                 }
-            guard from >= 1, steps >= 0 else { throw UsageError("--from counts from 1 and --steps from 0") }
+            let most = 1_000_000_000
+            guard 1...most ~= from, 0...most ~= steps else {
+                throw UsageError("--from must be from 1 to \(most), --steps from 0")
+            }
             var printer = try PlanPrinter(configuration)
             printer.lines(from..<from + steps) { print($0) }
         }

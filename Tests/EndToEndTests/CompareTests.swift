@@ -147,13 +147,26 @@ extension EndToEnd {
             }
         }
 
-        @Test(arguments: [("throw", 70), ("kill", 70)]) func aFailureEndsAllRanks(_ kind: String, _ code: Int32)
-            async throws
-        {
+        @Test(arguments: [("throw", 70), ("kill", 128 + SIGKILL)])
+        func aFailureEndsAllRanks(_ kind: String, _ code: Int32) async throws {
             let project = try Project()
             let outcome = try await Program.run(
                 Self.arguments(project, into: "out"), ranks: 2, fault: "rank=1,phase=step,step=3,kind=\(kind)")
-            #expect(!outcome.isTimedOut && (outcome.code == code || outcome.code == 128 + SIGKILL), "\(outcome)")
+            #expect(!outcome.isTimedOut && outcome.code == code, "\(outcome)")
+            #expect(outcome.errorLines.count == 1 && outcome.errorLines[0].contains("rank 1 on"), "\(outcome)")
+        }
+
+        /// What a run that was killed while it replaced a file leaves, and a file that is none of ours.
+        @Test func halfWrittenFilesAreCleared() async throws {
+            let project = try Project()
+            let arguments = ["compare", project.path("run.yaml"), "--seeds", "7", "--set", "epochs=1"]
+            try FileManager.default.createDirectory(atPath: project.path("out"), withIntermediateDirectories: true)
+            for name in ["report.html.tmp", "comparison.json.tmp-0123456789abcdef"] {
+                try project.write("out/" + name, "half")
+            }
+            let outcome = try await Program.run(arguments + ["--output", project.path("out")])
+            #expect(outcome.code == 0, "\(outcome)")
+            #expect(try project.names(in: "out") == ["comparison.json", "report.html", "runs"])
         }
 
         @Test func mistakes() async throws {

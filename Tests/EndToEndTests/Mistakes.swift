@@ -39,6 +39,13 @@ extension EndToEnd.BadInput {
         },
         Mistake(
             "unknown key in an override", 64, set: "optimizer.learning_rat=1", ["learning_rat", "learning_rate"]),
+        Mistake("a score that no file gives", 64, ["evaluation.best is mean.pearson", "dev"]) {
+            try $0.replace(
+                "tasks:\n", with: "tasks:\n  - {name: stars, kind: regression, train: data/stars.tsv}\n", in: "run.yaml"
+            )
+            try $0.write("data/stars.tsv", "text\tlabel\nthe film\t1.5\nnot good\t0.5\n")
+            return ["--set", "evaluation.best=mean.pearson"]
+        },
         Mistake("impossible value in an override", 64, set: "dropout=1.5", ["dropout", "1.5"]),
         Mistake("missing data file", 64, ["run.yaml:4", "yesno.train.tsv"]) {
             try FileManager.default.removeItem(atPath: $0.path("data/yesno.train.tsv"))
@@ -93,6 +100,12 @@ extension EndToEnd.BadInput {
     static let models = [
         Mistake("missing model folder", 65, ["nowhere"]) { ["--set", "model=" + $0.path("nowhere")] },
         Mistake("hub model that is not here", 65, ["some/body"]) { _ in ["--set", "model=some/body"] },
+        Mistake("a folder for weights", 65, ["model.safetensors"]) {
+            try FileManager.default.removeItem(atPath: $0.path("model/model.safetensors"))
+            try FileManager.default.createDirectory(
+                atPath: $0.path("model/model.safetensors"), withIntermediateDirectories: false)
+            return []
+        },
         Mistake("missing weights", 65, ["model.safetensors"]) {
             try FileManager.default.removeItem(atPath: $0.path("model/model.safetensors"))
             return []

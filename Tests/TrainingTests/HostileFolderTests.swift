@@ -35,7 +35,7 @@ import Training
         ] {
             try write("{}", to: place)
         }
-        let cache = HubCache(environment: ["HF_HUB_CACHE": folder])
+        let cache = HubCache(environment: ["HF_HUB_CACHE": folder, "HF_HUB_OFFLINE": "1"])
         #expect(throws: ModelError.self) { try cache.folder(of: "a/b") }
     }
 
@@ -43,7 +43,7 @@ import Training
     func anIdOfTheHubLeadsNowhereElse(_ identifier: String) throws {
         try write("main", to: "hub/models--x/refs/main")
         try write("{}", to: "config.json")
-        let cache = HubCache(environment: ["HF_HUB_CACHE": folder + "/hub"])
+        let cache = HubCache(environment: ["HF_HUB_CACHE": folder + "/hub", "HF_HUB_OFFLINE": "1"])
         #expect(throws: ModelError.self) { try cache.folder(of: identifier) }
     }
 

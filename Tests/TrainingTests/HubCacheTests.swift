@@ -14,6 +14,8 @@ private final class SmallHub: Sendable {
         var body: [UInt8] = []
         /// Sent as the body's length where that is not it.
         var claimedLength: Int?
+        /// Seconds between the head and the body.
+        var pause = 0.0
     }
 
     let port: UInt16
@@ -62,7 +64,8 @@ private final class SmallHub: Sendable {
         var text = "HTTP/1.1 \(reply.status) X\r\nConnection: close\r\n"
         text += "Content-Length: \(reply.claimedLength ?? reply.body.count)\r\n"
         for (name, value) in reply.headers { text += "\(name): \(value)\r\n" }
-        for bytes in [Array((text + "\r\n").utf8), reply.body] {
+        for (place, bytes) in [Array((text + "\r\n").utf8), reply.body].enumerated() {
+            if place == 1 { Thread.sleep(forTimeInterval: reply.pause) }
             var sent = 0
             while sent < bytes.count {
                 let count = bytes[sent...].withUnsafeBytes {
@@ -131,6 +134,41 @@ private final class SmallHub: Sendable {
             try FileManager.default.contentsOfDirectory(atPath: folder + "/models--some--model").sorted() == [
                 "refs", "snapshots",
             ])
+    }
+
+    /// As other programs leave the cache, that fetch a file when they come to need it; and as one that was killed does.
+    @Test func whatIsMissingIsFetched() throws {
+        let hub = try SmallHub(replies())
+        defer { hub.close() }
+        let (files, root) = (FileManager.default, folder + "/models--some--model")
+        let snapshot = "\(root)/snapshots/\(Self.commit)"
+        for path in [root + "/refs", snapshot, root + "/.incomplete"] {
+            try files.createDirectory(atPath: path, withIntermediateDirectories: true)
+        }
+        try Self.commit.write(toFile: root + "/refs/main", atomically: false, encoding: .utf8)
+        try "{ }".write(toFile: snapshot + "/config.json", atomically: false, encoding: .utf8)
+        try "half".write(toFile: root + "/.incomplete/vocab.txt", atomically: false, encoding: .utf8)
+        #expect(try cache(hub, ["HF_HUB_OFFLINE": "1"]).folder(of: "some/model") == snapshot)
+        #expect(hub.requests.isEmpty)
+        #expect(try cache(hub).folder(of: "some/model") == snapshot)
+        #expect(try files.contentsOfDirectory(atPath: root).sorted() == ["refs", "snapshots"])
+        #expect(
+            try files.contentsOfDirectory(atPath: snapshot).sorted() == [
+                "config.json", "model.safetensors", "vocab.txt",
+            ])
+        #expect(try String(contentsOfFile: snapshot + "/config.json", encoding: .utf8) == "{ }", "what is there stays")
+        #expect(try String(contentsOfFile: snapshot + "/vocab.txt", encoding: .utf8) == "[PAD]\n")
+    }
+
+    /// A large file may take longer than a rank may be silent.
+    @Test func progressIsToldWhileAFileArrives() throws {
+        var slow = replies()
+        slow["/files/weights?signed=1"]?.pause = 2.5
+        let hub = try SmallHub(slow)
+        defer { hub.close() }
+        var count = 0
+        _ = try cache(hub).folder(of: "some/model") { count += 1 }
+        #expect(count >= 2)
     }
 
     @Test func whatDoesNotArriveWholeIsNotKept() throws {

@@ -59,10 +59,10 @@ import Training
         #expect(placement.threads(valid: [1, 2], needed: { _, _ in .max }) == 1)
         #expect(placement.warnings(threads: 2, needed: need).isEmpty)
         #expect(
-            placement.warnings(threads: 4, needed: need)
+            placement.warnings(threads: 4, needed: need).map(\.description)
                 == ["node0 has 64 GB of memory free, and up to 80 GB may be needed; use --threads 1"])
         #expect(
-            placement.warnings(threads: 1, needed: { _, _ in 70_000_000_000 })[0].hasSuffix("start fewer ranks on it"))
+            placement.warnings(threads: 1, needed: { _, _ in 70_000_000_000 })[0].remedy == "start fewer ranks on it")
     }
 
     @Test func descriptionOfOneMachine() {
@@ -72,7 +72,7 @@ import Training
 
     @Test func warnsWhereThereAreTooFewCores() {
         func warnings(_ placement: RankPlacement, _ threads: Int) -> [String] {
-            placement.warnings(threads: threads) { _, _ in 0 }
+            placement.warnings(threads: threads) { _, _ in 0 }.map(\.description)
         }
         #expect(warnings(Self.ranks(2, sharing: 4), 2).isEmpty)
         #expect(

@@ -16,6 +16,7 @@ struct TimeLimitTests {
 
     @Test(arguments: [
         "5", "10:00", "1:60:00", "1:00:60", "1:-1:00", "1:00:00:00", "x:00:00", "-1:00:00", "1-2-1:00:00",
+        "1-9223372036854775807:00:00",
     ])
     func nonsenseIsRefused(text: String) {
         #expect(

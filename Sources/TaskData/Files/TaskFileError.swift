@@ -39,20 +39,3 @@ func suggestion(for wanted: String, among names: [String]) -> String {
     guard let nearest, nearest.distance <= max(1, wanted.count / 2) else { return "." }
     return "; did you mean \"\(nearest.name)\"?"
 }
-
-/// Levenshtein distance over characters, of the first 64 of each.
-private func editDistance(_ first: String, _ second: String) -> Int {
-    let first = Array(first.prefix(64))
-    let second = Array(second.prefix(64))
-    var row = Array(0...second.count)
-    for i in first.indices {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for j in second.indices {
-            let substitution = diagonal + (first[i] == second[j] ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
-        }
-    }
-    return row[second.count]
-}

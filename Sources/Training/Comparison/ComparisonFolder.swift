@@ -11,6 +11,11 @@ struct ComparisonFolder: Sendable {
     static let comparisonName = "comparison.json"
     private static let contents = ["runs", comparisonName, "report.html"]
 
+    /// Whether a name is that of a file whose writing was cut off.
+    private static func isLeftover(_ name: String) -> Bool {
+        name == "report.html.tmp" || name.hasPrefix(comparisonName + ".tmp-")
+    }
+
     /// Makes the folder and finds out which runs are done.
     ///
     /// - Parameter warn: called with a line for each result that cannot be used.
@@ -20,7 +25,10 @@ struct ComparisonFolder: Sendable {
         -> (isDone: [Bool], claim: FolderClaim?)
     {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        if let other = files.first(where: { !$0.hasPrefix(".") && !Self.contents.contains($0) }) {
+        let isOwn = { (name: String) in
+            name.hasPrefix(".") || Self.contents.contains(name) || Self.isLeftover(name)
+        }
+        if let other = files.first(where: { !isOwn($0) }) {
             throw UsageError("\(path) holds \(other), and so is no folder of a comparison. Choose another --output")
         }
         do {
@@ -29,7 +37,7 @@ struct ComparisonFolder: Sendable {
             throw UsageError("output is \(path), which cannot be written: \(error.localizedDescription)")
         }
         let claim = try FolderClaim(path)
-        for name in files where name.hasPrefix(RunClaims.prefix) {
+        for name in files where name.hasPrefix(RunClaims.prefix) || Self.isLeftover(name) {
             try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
         }
         return (try runs.map { try isDone($0, settings, warn) }, claim)

@@ -40,7 +40,7 @@ public final class ComparisonJob {
 
     /// Collective: trains what is not done yet.
     ///
-    /// - Parameter logging: makes a run's log, which `RunLog` reads; on the first rank of its group.
+    /// - Parameter logging: makes a run's log, which `RunCourse` reads; on the first rank of its group.
     public func run(logging: (TrainingRun) throws -> any RunObserver) throws -> Outcome {
         let communicator = watch.communicator
         let session = try Session(plan, folder, settings, communicator, observer)
@@ -52,7 +52,7 @@ public final class ComparisonJob {
         var isStopped = false
         if communicator.rank / groupSize < groupCount {
             do {
-                while let index = try session.take(group) {
+                while let index = try take(group, session) {
                     if try !train(index, group, session, logging) { throw StopError("stopped") }
                 }
             } catch is StopError {
@@ -60,7 +60,7 @@ public final class ComparisonJob {
                 session.claims.note("stop")
             }
         }
-        try communicator.barrier { _ = watch.goesOn() }
+        try communicator.barrier { watch.noteProgress() }
         let stops = try communicator.allGather(isStopped)
         let outcome = try communicator.agreeing { () -> Outcome in
             guard communicator.rank == 0 else { return .finished(nil) }
@@ -73,14 +73,18 @@ public final class ComparisonJob {
         return counts[1] > 0 ? .stopped(done: counts[0], of: counts[1]) : outcome
     }
 
+    /// Collective in the group: the next run that nobody has taken; nil where none is left.
+    private func take(_ group: RankWatch, _ session: Session) throws -> Int? {
+        do {
+            return try session.take(group)
+        } catch let failure as AgreedFailure {
+            throw GroupFailure(failure, in: "dealing out the runs")
+        }
+    }
+
     private func event(_ session: Session, _ groups: Int, _ ranks: Int) -> ComparisonEvent.Plan {
-        let model =
-            switch plan.base.model {
-            case .folder(let name), .hub(let name): name
-            case nil: "a small random encoder"
-            }
-        return .init(
-            model: model, tasks: plan.datasets.map(\.name), variants: plan.variants.map(\.name),
+        .init(
+            model: plan.base.modelTitle, tasks: plan.datasets.map(\.name), variants: plan.variants.map(\.name),
             fractions: plan.fractions.map(\.name), seeds: plan.seeds, runCount: plan.runs.count,
             doneCount: plan.runs.count - session.remaining.count, groups: min(groups, session.remaining.count),
             ranksPerGroup: ranks, machine: options.placement?.description ?? "", output: folder.path)
@@ -122,8 +126,7 @@ public final class ComparisonJob {
             return true
         } catch {
             if ExitCode(error) == .stopped { return false }
-            let message = (error as? AgreedFailure)?.message ?? "\(error)"
-            throw ComparisonFailure(code: ExitCode(error), description: "\(planned.title): \(message)")
+            throw GroupFailure(error, in: planned.title)
         }
     }
 
@@ -153,9 +156,9 @@ public final class ComparisonJob {
     private func record(of planned: PlannedRun, _ run: TrainingRun, _ results: Results) throws -> ComparisonRecord {
         let configuration = planned.configuration
         let split = configuration.evaluation.split.rawValue
-        let log = try RunLog(path: configuration.output + "/metrics.jsonl", split: split)
+        let log = try RunCourse(path: configuration.output + "/metrics.jsonl", split: split)
         let passes = run.passes.map { $0 + configuration.finishing.epochs }
-        let finishing = try run.finishingFolders.map { try RunLog(path: $0 + "/metrics.jsonl", split: split).cost }
+        let finishing = try run.finishingFolders.map { try RunCourse(path: $0 + "/metrics.jsonl", split: split).cost }
         var tasks: [Comparison.TaskResult] = []
         var outcomes: [ComparisonRecord.Outcomes] = []
         for (place, task) in results.scores.all.enumerated() {
@@ -184,11 +187,11 @@ public final class ComparisonJob {
     private func sumUp() throws -> Comparison {
         // What another machine has just written may take a moment to be seen here.
         for _ in 0..<600 where !plan.runs.allSatisfy(folder.hasRecord) {
-            _ = watch.goesOn()
+            watch.noteProgress()
             usleep(100_000)
         }
         let records = try plan.runs.map { try folder.record(of: $0) }
-        let comparison = plan.comparison(records, settings)
+        let comparison = plan.comparison(records, settings, noteProgress: watch.noteProgress)
         try folder.write(comparison)
         return comparison
     }
@@ -199,10 +202,4 @@ extension ComparisonJob.Outcome {
     fileprivate var counts: [Int] {
         if case .stopped(let done, let all) = self { [done, all] } else { [0, 0] }
     }
-}
-
-/// A run that cannot be done: the comparison ends. Unlike an `AgreedFailure` it is known to one group of ranks only.
-struct ComparisonFailure: Error, CustomStringConvertible {
-    let code: ExitCode
-    let description: String
 }

@@ -103,9 +103,14 @@ extension ComparisonPlan {
 
     /// The results as they go into `comparison.json`.
     ///
-    /// - Parameter records: of all runs, in their order.
-    func comparison(_ records: [ComparisonRecord], _ settings: ComparisonSettings) -> Comparison {
-        let bootstrap = PairedBootstrap(confidence: base.compare.confidence, resamples: settings.resamples)
+    /// - Parameters:
+    ///   - records: of all runs, in their order.
+    ///   - noteProgress: called now and then, since it takes some time with large files.
+    func comparison(
+        _ records: [ComparisonRecord], _ settings: ComparisonSettings, noteProgress: @escaping @Sendable () -> Void
+    ) -> Comparison {
+        let bootstrap = PairedBootstrap(
+            confidence: base.compare.confidence, resamples: settings.resamples, noteProgress: noteProgress)
         func summaries(isWithoutExcluded: Bool) -> [Comparison.Summary] {
             ComparisonSummaries(
                 tasks: datasets.map(\.name), seeds: seeds, records: records, bootstrap: bootstrap,
@@ -113,13 +118,8 @@ extension ComparisonPlan {
             ).summaries(variants: variants, fractions: fractions)
         }
         let hasExcluded = datasets.contains { !$0.testExcludes.isEmpty }
-        let model =
-            switch base.model {
-            case .folder(let name), .hub(let name): name
-            case nil: "a small random encoder"
-            }
         return Comparison(
-            program: programVersion, model: model, precision: base.precision.rawValue, epochs: epochs,
+            program: programVersion, model: base.modelTitle, precision: base.precision.rawValue, epochs: epochs,
             scoredAt: settings.scoredAt, confidence: bootstrap.confidence, resamples: bootstrap.resamples,
             tasks: datasets.map {
                 .init(

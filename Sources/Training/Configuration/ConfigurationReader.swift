@@ -1,3 +1,5 @@
+import TaskData
+
 /// Reads a tree into sections and collects what is wrong on the way, so that one run of the program shows all of it.
 struct ConfigurationReader {
     let paths: PathResolver

@@ -152,8 +152,8 @@ extension TimeLimit: ConfigurationValue {
         let parts = (node.scalarText ?? "").split(separator: "-", omittingEmptySubsequences: false)
         let clock = (parts.last ?? "").split(separator: ":", omittingEmptySubsequences: false)
         let numbers = (parts.dropLast() + clock).compactMap { $0.allSatisfy(\.isNumber) ? Int($0) : nil }
-        guard parts.count <= 2, clock.count == 3, numbers.count == parts.count + 2, numbers[0] < 100_000,
-            numbers.suffix(2).allSatisfy({ $0 < 60 })
+        guard parts.count <= 2, clock.count == 3, numbers.count == parts.count + 2,
+            numbers.dropLast(2).allSatisfy({ $0 < 100_000 }), numbers.suffix(2).allSatisfy({ $0 < 60 })
         else { return nil }
         let days = parts.count == 2 ? numbers[0] : 0
         return TimeLimit(

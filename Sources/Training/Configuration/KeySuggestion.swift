@@ -1,3 +1,5 @@
+import TaskData
+
 extension KeyInformation {
     /// The full name of the key that is probably meant by one that is not in its section: `optimizer.learning_rate` for
     /// `learning_rate` or `lr`, `batch.size` for `batch_size` or `train_batch_size`, `schedule.warmup` for `warmup_steps`.

@@ -146,9 +146,14 @@ extension RunConfiguration {
         guard !items.isEmpty else { return }
         let key = "evaluation.best is \(evaluation.best)"
         let score = evaluation.best.score
+        let split = evaluation.split.rawValue
+        func hasFile(_ task: TaskEntry) -> Bool { (evaluation.split == .dev ? task.dev : task.test) != nil }
         guard let name = evaluation.best.task else {
-            if !tasks.contains(where: { $0.kind.scores.contains(score) }) {
+            let able = tasks.filter { $0.kind.scores.contains(score) }
+            if able.isEmpty {
                 reader.report(origin, "\(key), but no task has that score")
+            } else if tasks.contains(where: { hasFile($0) }), !able.contains(where: { hasFile($0) }) {
+                reader.report(origin, "\(key), but no task that has that score has a \(split) file (evaluation.split)")
             }
             return
         }
@@ -162,8 +167,7 @@ extension RunConfiguration {
             reader.report(origin, "\(key), but the scores of task \(name), a \(task.kind.rawValue), are \(names)")
             return
         }
-        if (evaluation.split == .dev ? task.dev : task.test) == nil {
-            let split = evaluation.split.rawValue
+        if !hasFile(task) {
             reader.report(origin, "\(key), but task \(name) has no \(split) file to evaluate on (evaluation.split)")
         }
     }

@@ -44,18 +44,6 @@ extension RunConfiguration {
         }
     }
 
-    /// Makes sure that a run which was saved with its configuration can be resumed with this one.
-    ///
-    /// - Parameters:
-    ///   - saved: what the run folder holds.
-    ///   - folder: the run folder, for the message.
-    /// - Throws: `ConfigurationError` that names the first key that differs.
-    public func requireSameRun(as saved: RunConfiguration, in folder: String) throws {
-        guard let difference = firstDifference(from: saved) else { return }
-        let message = "this run folder belongs to another configuration: \(difference); give this run another output"
-        throw ConfigurationError([.init(source: folder, message: message)])
-    }
-
     /// Every fixed key, in the order of the declarations, whether it has a value or not: configurations with the same
     /// tasks have the same lines.
     private func identityLines(decidingResults: Bool = false) -> [(key: String, value: String)] {

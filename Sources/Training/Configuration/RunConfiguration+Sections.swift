@@ -161,7 +161,7 @@ extension RunConfiguration {
 
         static let keys: [ConfigurationKey<Self>] = [
             .value("every", \.every, .atLeast(0), help: "steps; the last step always is, and with 0 only that"),
-            .value("keep", \.keep, .atLeast(1), help: "so many of the newest, beside the best"),
+            .value("keep", \.keep, .within(1...1_000_000), help: "so many of the newest, beside the best"),
             .value("best_per_task", \.bestPerTask, help: "keep the best of each task too, as checkpoints/best-TASK"),
         ]
     }

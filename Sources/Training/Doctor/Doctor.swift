@@ -7,14 +7,15 @@ import Synchronization
 import TaskData
 
 /// Looks over the machines, the libraries and the files that a run would meet, and says what to do about what is wrong.
-/// Nothing is trained, and nothing is left behind.
+/// Nothing is trained, and nothing is left behind but a model that had to be fetched.
 public struct Doctor {
     private let configuration: RunConfiguration
     private let threads: ThreadCount
-    private let communicator: any Communicator
+    private let watch: RankWatch
+    private var communicator: any Communicator { watch.communicator }
 
-    public init(_ configuration: RunConfiguration, threads: ThreadCount, communicator: any Communicator) {
-        (self.configuration, self.threads, self.communicator) = (configuration, threads, communicator)
+    public init(_ configuration: RunConfiguration, threads: ThreadCount, watch: RankWatch) {
+        (self.configuration, self.threads, self.watch) = (configuration, threads, watch)
     }
 
     /// Seconds after which a rank has nothing more to wait for.
@@ -22,6 +23,7 @@ public struct Doctor {
 
     /// Collective. - Returns: what was found, on rank 0.
     public func run() throws -> [Finding] {
+        let source = try onEachMachine { try EncoderSource(configuration, onProgress: watch.noteProgress) }
         let deadline = Deadline(seconds: Self.patience, rank: communicator.rank)
         defer { deadline.lift() }
         let placement = try RankPlacement(communicator)
@@ -31,7 +33,6 @@ public struct Doctor {
         let datasets = try configuration.tasks.map { entry in
             try onEachMachine { try TaskDataset(TaskDescription(entry), seed: configuration.seed) }
         }
-        let source = try onEachMachine { try EncoderSource(configuration) }
         guard communicator.rank == 0 else { return [] }
 
         var checks: [any Check] = []

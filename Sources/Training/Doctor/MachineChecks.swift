@@ -48,10 +48,7 @@ package struct CoresCheck: Check {
                     + (idle > 0 ? ", \(idle) idle" : "") + "; up to \(sizeText(needed(machine.ranks, threads))) of "
                     + "\(sizeText(machine.availableMemory)) free memory")
         }
-        findings += placement.warnings(threads: threads, needed: needed).map { text in
-            let parts = text.split(separator: "; ", maxSplits: 1).map(String.init)
-            return warning(parts[0], parts.count == 2 ? parts[1] : "see README, Memory")
-        }
+        findings += placement.warnings(threads: threads, needed: needed).map { warning($0.problem, $0.remedy) }
         return findings
     }
 }

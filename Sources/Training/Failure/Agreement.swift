@@ -11,6 +11,18 @@ public struct AgreedFailure: Error, Sendable, CustomStringConvertible {
     public var description: String { rank == 0 ? message : "rank \(rank): \(message)" }
 }
 
+/// A failure that one group of ranks knows of and the others do not: unlike an `AgreedFailure` it ends all ranks at once.
+struct GroupFailure: Error, CustomStringConvertible {
+    let code: ExitCode
+    let description: String
+
+    /// - Parameter work: what the group was at, such as the name of a run.
+    init(_ error: any Error, in work: String) {
+        code = ExitCode(error)
+        description = "\(work): \((error as? AgreedFailure)?.message ?? "\(error)")"
+    }
+}
+
 extension Communicator {
     /// Collective: runs `body` on every rank. Where it throws on any of them, every rank throws the same `AgreedFailure`.
     ///

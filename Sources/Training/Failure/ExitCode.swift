@@ -20,7 +20,7 @@ public enum ExitCode: Int32, Sendable {
     public init(_ error: any Error) {
         switch error {
         case let error as AgreedFailure: self = error.code
-        case let error as ComparisonFailure: self = error.code
+        case let error as GroupFailure: self = error.code
         case is StopError: self = .stopped
         case is ConfigurationError, is UsageError, is StepPlanError, is CheckpointUsageError: self = .wrongUsage
         case is TaskFileError, is TaskDatasetError, is ModelError, is TensorFileError, is TokenizerError,

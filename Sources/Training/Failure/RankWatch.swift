@@ -86,9 +86,12 @@ public final class RankWatch: Sendable {
         try strike(phase, step: step)
     }
 
+    /// The rank has got on, or does right to wait.
+    func noteProgress() { board.own.mark() }
+
     /// The rank has got on; at every shard or chunk. - Returns: whether to go on, false where a stop is asked for.
     func goesOn() -> Bool {
-        board.own.mark()
+        noteProgress()
         return !isStopRequested
     }
 

@@ -86,8 +86,8 @@ public struct RankPlacement: Sendable, Equatable {
     /// What is wrong with so many threads a rank, and what would help.
     ///
     /// - Parameter needed: bytes on a machine with so many ranks of so many threads.
-    package func warnings(threads: Int, needed: (_ ranks: Int, _ threads: Int) -> Int) -> [String] {
-        var warnings: [String] = []
+    package func warnings(threads: Int, needed: (_ ranks: Int, _ threads: Int) -> Int) -> [PlacementWarning] {
+        var warnings: [PlacementWarning] = []
         if let full = machines.first(where: { !$0.hasCores(threads: threads) }) {
             let asked =
                 "\(full.ranks) \(full.ranks == 1 ? "rank" : "ranks") × \(threads) "
@@ -99,16 +99,18 @@ public struct RankPlacement: Sendable, Equatable {
                     ? "start at most \(full.cores) on it"
                     : "use --threads \(full.coresPerRank)"
             warnings.append(
-                "\(asked) on \(full.name) have only \(full.cores) \(full.cores == 1 ? "core" : "cores") "
-                    + "and wait for each other; \(remedy)")
+                PlacementWarning(
+                    problem: "\(asked) on \(full.name) have only \(full.cores) \(full.cores == 1 ? "core" : "cores") "
+                        + "and wait for each other", remedy: remedy))
         }
         if let small = machines.first(where: { needed($0.ranks, threads) > $0.availableMemory }) {
             let remedy =
                 threads > 1
                 ? "use --threads 1" : small.ranks > 1 ? "start fewer ranks on it" : "use a smaller batch or model"
             warnings.append(
-                "\(small.name) has \(Self.gigabytes(small.availableMemory)) of memory free, and up to "
-                    + "\(Self.gigabytes(needed(small.ranks, threads))) may be needed; \(remedy)")
+                PlacementWarning(
+                    problem: "\(small.name) has \(Self.gigabytes(small.availableMemory)) of memory free, and up to "
+                        + "\(Self.gigabytes(needed(small.ranks, threads))) may be needed", remedy: remedy))
         }
         return warnings
     }
@@ -117,4 +119,11 @@ public struct RankPlacement: Sendable, Equatable {
         let number = Double(bytes) / 1e9
         return String(format: number < 10 ? "%.1f GB" : "%.0f GB", number)
     }
+}
+
+/// Something about where ranks are that a run would suffer from, and what to do about it.
+package struct PlacementWarning: Sendable, CustomStringConvertible {
+    package let problem, remedy: String
+
+    package var description: String { "\(problem); \(remedy)" }
 }

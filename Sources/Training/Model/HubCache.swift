@@ -24,9 +24,11 @@ package struct HubCache {
     /// The snapshot of a model's main revision; fetched where the cache has none. Of several processes on a machine one
     /// fetches, and the others wait for it.
     ///
-    /// - Parameter identifier: such as `google-bert/bert-base-uncased`.
+    /// - Parameters:
+    ///   - identifier: such as `google-bert/bert-base-uncased`.
+    ///   - onProgress: called every second while something is fetched.
     /// - Throws: `ModelError` where there is none to be had.
-    package func folder(of identifier: String) throws -> String {
+    package func folder(of identifier: String, onProgress: () -> Void = {}) throws -> String {
         let parts = identifier.split(separator: "/", omittingEmptySubsequences: false)
         let isName = { (part: Substring) in
             let scalars = part.unicodeScalars
@@ -39,18 +41,30 @@ package struct HubCache {
             throw ModelError("model: \(identifier) is neither a folder here nor the id of a model on the hub")
         }
         let root = "\(path)/models--" + parts.joined(separator: "--")
-        if let snapshot = snapshot(in: root) { return snapshot }
+        if let snapshot = snapshot(in: root), isOffline || Self.isWhole(snapshot) { return snapshot }
         if isOffline {
             throw ModelError(
                 "model: \(identifier) is neither a folder here nor in the hub cache \(path), and HF_HUB_OFFLINE forbids to "
                     + "fetch it")
         }
         return try locked(parts.joined(separator: "--")) {
-            try snapshot(in: root) ?? fetch(identifier, into: root)
+            // Another process may have fetched it meanwhile.
+            if let snapshot = snapshot(in: root), Self.isWhole(snapshot) { return snapshot }
+            return try fetch(identifier, into: root, onProgress)
         }
     }
 
-    /// The snapshot that the cache names, with all that a model needs.
+    /// What a model needs: one file of each line.
+    private static let needed = [
+        ["config.json"], ["vocab.txt", "tokenizer.json"], ["model.safetensors", "pytorch_model.bin"],
+    ]
+
+    /// Whether a snapshot has all that a model needs: other programs fetch single files as they come to need them.
+    private static func isWhole(_ snapshot: String) -> Bool {
+        needed.allSatisfy { $0.contains { FileManager.default.fileExists(atPath: "\(snapshot)/\($0)") } }
+    }
+
+    /// The snapshot that the cache names, as far as it is there.
     private func snapshot(in root: String) -> String? {
         guard let revision = try? wholeFile(root + "/refs/main", atMost: 4096) else { return nil }
         let name = String(decoding: revision, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
@@ -59,10 +73,11 @@ package struct HubCache {
         return isName && FileManager.default.fileExists(atPath: snapshot + "/config.json") ? snapshot : nil
     }
 
-    /// Fetches a model's files; the snapshot gets its name when all are there.
-    private func fetch(_ identifier: String, into root: String) throws -> String {
+    /// Fetches a model's files; they get into the snapshot when all are there. To be called by one process at a time.
+    private func fetch(_ identifier: String, into root: String, _ onProgress: () -> Void) throws -> String {
         let files = FileManager.default
-        let draft = "\(root)/.incomplete-\(ProcessInfo.processInfo.processIdentifier)"
+        let draft = root + "/.incomplete"
+        // What a process left that was killed.
         try? files.removeItem(atPath: draft)
         try files.createDirectory(atPath: draft, withIntermediateDirectories: true)
         defer { try? files.removeItem(atPath: draft) }
@@ -70,14 +85,21 @@ package struct HubCache {
             endpoint: environment["HF_ENDPOINT"] ?? "https://huggingface.co", token: environment["HF_TOKEN"])
         remark("fetching \(identifier) from \(client.endpoint) into \(path)")
         func get(_ name: String) throws -> HubClient.Answer? {
-            try client.fetch("\(identifier)/resolve/main/\(name)", to: "\(draft)/\(name)")
+            var news = Date(timeIntervalSinceNow: 5)
+            return try client.fetch("\(identifier)/resolve/main/\(name)", to: "\(draft)/\(name)") { arrived, all in
+                onProgress()
+                guard Date() >= news else { return }
+                news = Date(timeIntervalSinceNow: 5)
+                let megabytes = { (count: Int64) in String(format: "%.1f", Double(count) / 1e6) }
+                remark("fetching \(name): \(megabytes(arrived))\(all.map { " of " + megabytes($0) } ?? "") MB")
+            }
         }
         guard let configuration = try get("config.json") else {
             throw ModelError(
                 "model: \(identifier) is neither a folder here nor in the hub cache \(path), and \(client.endpoint) knows no "
                     + "such model, or shows it only to those who are logged in (HF_TOKEN)")
         }
-        for choices in [["vocab.txt", "tokenizer.json"], ["model.safetensors", "pytorch_model.bin"]] {
+        for choices in Self.needed.dropFirst() {
             guard try choices.contains(where: { try get($0) != nil }) else {
                 throw ModelError(
                     "model: \(identifier) has neither \(choices.joined(separator: " nor ")) on \(client.endpoint)")
@@ -86,9 +108,12 @@ package struct HubCache {
         for name in ["tokenizer_config.json", "special_tokens_map.json"] { _ = try get(name) }
         let revision = configuration.commit ?? "main"
         let snapshot = "\(root)/snapshots/\(revision)"
-        try files.createDirectory(atPath: root + "/snapshots", withIntermediateDirectories: true)
+        try files.createDirectory(atPath: snapshot, withIntermediateDirectories: true)
         try files.createDirectory(atPath: root + "/refs", withIntermediateDirectories: true)
-        if !files.fileExists(atPath: snapshot) { try files.moveItem(atPath: draft, toPath: snapshot) }
+        for name in try files.contentsOfDirectory(atPath: draft) where !files.fileExists(atPath: "\(snapshot)/\(name)")
+        {
+            try files.moveItem(atPath: "\(draft)/\(name)", toPath: "\(snapshot)/\(name)")
+        }
         try Data(revision.utf8).write(to: URL(fileURLWithPath: root + "/refs/main"), options: .atomic)
         return snapshot
     }

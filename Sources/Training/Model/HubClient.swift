@@ -29,9 +29,13 @@ struct HubClient {
     /// - Parameters:
     ///   - path: below the endpoint.
     ///   - target: the file to write.
+    ///   - onProgress: called every second with the bytes that have arrived, and those that are to come in all where the hub
+    ///     said so.
     /// - Returns: nil where there is no such file.
     /// - Throws: `ModelError` for anything else than the whole file.
-    func fetch(_ path: String, to target: String) throws -> Answer? {
+    func fetch(_ path: String, to target: String, onProgress: (_ arrived: Int64, _ all: Int64?) -> Void) throws
+        -> Answer?
+    {
         guard let url = URL(string: "\(endpoint)/\(path)"), ["http", "https"].contains(url.scheme) else {
             throw ModelError("HF_ENDPOINT is \(endpoint), which is no address of a hub")
         }
@@ -40,8 +44,12 @@ struct HubClient {
         if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
         let transfer = Transfer(target: target)
         let session = URLSession(configuration: .ephemeral, delegate: transfer, delegateQueue: nil)
-        session.downloadTask(with: request).resume()
-        transfer.done.wait()
+        let task = session.downloadTask(with: request)
+        task.resume()
+        while transfer.done.wait(timeout: .now() + 1) == .timedOut {
+            let all = task.countOfBytesExpectedToReceive
+            onProgress(task.countOfBytesReceived, all > 0 ? all : nil)
+        }
         session.finishTasksAndInvalidate()
         let outcome = transfer.outcome
         if let error = outcome.error { throw ModelError("\(url): \(error)") }
@@ -86,6 +94,8 @@ private final class Transfer: NSObject, URLSessionDownloadDelegate, Sendable {
     }
 
     func urlSession(_ session: URLSession, downloadTask: URLSessionDownloadTask, didFinishDownloadingTo place: URL) {
+        // It stays there otherwise.
+        defer { try? FileManager.default.removeItem(at: place) }
         guard let response = downloadTask.response as? HTTPURLResponse else { return }
         note(response)
         state.withLock { $0.status = response.statusCode }

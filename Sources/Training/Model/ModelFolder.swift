@@ -38,7 +38,11 @@ struct EncoderSource: Sendable {
         guard let folder else { throw ModelError("a random encoder has no weights to read") }
         for path in ["model.safetensors", "pytorch_model.bin"].map({ "\(folder)/\($0)" })
         where FileManager.default.fileExists(atPath: path) {
-            return (try openTensors(path), path)
+            do {
+                return (try openTensors(path), path)
+            } catch let error as FileSystemError {
+                throw ModelError("\(error)")
+            }
         }
         throw ModelError("\(folder): there is no model.safetensors and no pytorch_model.bin")
     }

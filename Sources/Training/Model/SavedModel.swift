@@ -7,6 +7,11 @@ import Tokenization
 
 /// A trained model as a checkpoint holds it: encoder, all classification heads, and the tokenizer.
 public struct SavedModel: Sendable {
+    /// Where the checkpoint lies: not by way of a link such as `latest`, which may come to point to another one.
+    let folder: String
+    private let hold: CheckpointHold?
+    /// Whether its files were verified against their checksums.
+    let isVerified: Bool
     public let model: ModelShape
     public private(set) var tokenizer: WordPieceTokenizer
     /// The flat buffer in the layout of `model`.
@@ -26,7 +31,10 @@ public struct SavedModel: Sendable {
     /// - Throws: `ModelError`, `TensorFileError`, `TokenizerError` or `DamagedCheckpointError`.
     public init(checkpoint path: String) throws {
         try Self.requirePresence(path)
-        if FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.sumsName)") { _ = try verifyCheckpoint(path) }
+        let (path, hold) = Self.hold(path)
+        (folder, self.hold) = (path, hold)
+        isVerified = FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.sumsName)")
+        if isVerified { _ = try verifyCheckpoint(path) }
         let heads = try Self.heads(of: path)
         let source = try EncoderSource(folder: path)
         model = ModelShape(source.configuration, tasks: heads.tasks, pooling: heads.pooling)
@@ -38,6 +46,16 @@ public struct SavedModel: Sendable {
         let weights = try source.weights()
         try model.loadParameters(
             from: weights.source, file: weights.file, as: .checkpoint, into: parameters.view, note: { _ in })
+    }
+
+    /// Follows links, and keeps a run from deleting the checkpoint where it is a run's.
+    private static func hold(_ path: String) -> (folder: String, hold: CheckpointHold?) {
+        // A checkpoint that is being deleted has lost its links: another attempt finds the one that they point to now.
+        for _ in 0..<10 {
+            guard let checkpoint = try? Checkpoint(folder: path) else { break }
+            if let hold = try? checkpoint.hold() { return (checkpoint.path, hold) }
+        }
+        return (URL(fileURLWithPath: path).resolvingSymlinksInPath().path, nil)
     }
 
     /// The place of a task in the model.

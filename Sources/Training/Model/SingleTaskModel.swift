@@ -9,11 +9,9 @@ import TaskData
 public struct SingleTaskModel {
     private let saved: SavedModel
     private let task: Int
-    private let checkpoint: String
 
     /// - Throws: `UsageError` for a task that the checkpoint does not have, and what reading the checkpoint throws.
     public init(checkpoint: String, task name: String) throws {
-        self.checkpoint = checkpoint
         saved = try SavedModel(checkpoint: checkpoint)
         task = try saved.index(ofTask: name)
         if saved.model.pooling == .mean {
@@ -32,7 +30,7 @@ public struct SingleTaskModel {
         if let present = try? files.contentsOfDirectory(atPath: folder), !present.isEmpty {
             throw UsageError("\(folder) is not empty; choose a new folder")
         }
-        let tokenizer = try EncoderSource(folder: checkpoint).tokenizerFiles()
+        let tokenizer = try EncoderSource(folder: saved.folder).tokenizerFiles()
         do {
             try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
             for (name, contents) in tokenizer + [("config.json", try configJSON())] {

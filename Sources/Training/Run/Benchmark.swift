@@ -64,11 +64,15 @@ public struct Benchmark {
         model = try communicator.agreeing {
             var configuration = try BERTConfiguration(benchmarked: settings.model)
             configuration.maximumLength = max(configuration.maximumLength, settings.lengths.max() ?? 1)
-            guard !settings.lengths.isEmpty, settings.lengths.allSatisfy({ $0 > 0 }) else {
-                throw UsageError("lengths must be whole numbers from 1 on, at least one of them")
+            guard !settings.lengths.isEmpty, settings.lengths.allSatisfy({ 1...100_000 ~= $0 }) else {
+                throw UsageError("lengths must be whole numbers from 1 to 100000, at least one of them")
             }
-            guard settings.batch > 0, settings.steps > 0, settings.warmup >= 0 else {
-                throw UsageError("--batch and --steps count from 1, --warmup from 0")
+            let most = 1_000_000
+            guard 1...most ~= settings.batch, 1...most ~= settings.steps, 0...most ~= settings.warmup,
+                1...4096 ~= settings.shards
+            else {
+                throw UsageError(
+                    "--batch and --steps must be from 1 to \(most), --warmup from 0, --shards from 1 to 4096")
             }
             let valid = try ShardLayout(shardCount: settings.shards).shards(
                 ofRank: communicator.rank, of: communicator.size)
@@ -88,7 +92,7 @@ public struct Benchmark {
         let replica = try Replica(
             model, watch, try work(), adamW: AdamW.Settings(), precision: precision)
         if communicator.rank == 0 {
-            model.initialize(replica.exchange.parameters, seed: 1) { _ = watch.goesOn() }
+            model.initialize(replica.exchange.parameters, seed: 1) { watch.noteProgress() }
         }
         try replica.broadcastParameters()
         let ownPeak = precision == .bfloat16 ? PeakRate.bfloat16() : PeakRate.singlePrecision()

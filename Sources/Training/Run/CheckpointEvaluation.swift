@@ -45,13 +45,14 @@ public struct CheckpointEvaluation {
         self.threads =
             switch threads {
             case .auto: placement.machines.map(\.coresPerRank).min() ?? 1
-            case .count(let count): max(1, count)
+            case .count(let count): count
             }
         (saved, precision, evaluator, step, self.split) = try communicator.agreeing {
             guard let split = RunConfiguration.Evaluation.Split(rawValue: split) else {
                 throw UsageError("--split is \(split); it must be dev or test")
             }
             let saved = try SavedModel(checkpoint: checkpoint)
+            try configuration.requireFit(in: saved.model.configuration)
             let files = try saved.model.tasks.map { task in
                 try Self.file(of: task, split, configuration)
             }
@@ -60,11 +61,12 @@ public struct CheckpointEvaluation {
                     "no \(split.rawValue) file is named for any task of \(checkpoint); name one, as by "
                         + "--set tasks.\(saved.model.tasks[0].name).\(split.rawValue)=FILE")
             }
+            var tokenizer = saved.tokenizer
+            tokenizer.truncation = configuration.truncation
             let evaluator = Evaluator(
-                files: files, tasks: saved.model.tasks, tokenizer: saved.tokenizer,
-                maxLength: configuration.batch.maxLength)
+                files: files, tasks: saved.model.tasks, tokenizer: tokenizer, maxLength: configuration.batch.maxLength)
             let precision = try ProductPrecision(configuration.precision)
-            let step = (try? Checkpoint(folder: checkpoint))?.step ?? 0
+            let step = (try? Checkpoint(folder: saved.folder))?.step ?? 0
             return (saved, precision, evaluator, step, split)
         }
     }
@@ -80,7 +82,7 @@ public struct CheckpointEvaluation {
         }
         let scores =
             try evaluator.scores(passes, watch.communicator) { [watch] in
-                _ = watch.goesOn()
+                watch.noteProgress()
                 return true
             }?.all ?? []
         let criterion = configuration.evaluation.best

@@ -58,11 +58,14 @@ struct FinishingPhase {
                 } else {
                     isStopped = true
                 }
-            } catch let failure where ExitCode(failure) == .stopped {
+            } catch {
+                guard ExitCode(error) == .stopped else {
+                    throw GroupFailure(error, in: "training \(configuration.tasks[order[place]].name) by itself")
+                }
                 isStopped = true
             }
         }
-        try communicator.barrier { _ = watch.goesOn() }
+        try communicator.barrier { watch.noteProgress() }
         let parts = try communicator.allGatherVariable(Array(try JSONEncoder().encode(own)))
         if try communicator.allGather(isStopped).contains(true) { return nil }
         let finished = try parts.flatMap { try JSONDecoder().decode([Finished].self, from: Data($0)) }
@@ -79,9 +82,9 @@ struct FinishingPhase {
         var options = options
         options.resume = .auto
         (options.savesLast, options.savesBest) = (true, false)
-        let run = try TrainingRun(
-            configuration.finishing(entry, from: checkpoint.path), options: options, watch: watch,
-            display: FanOutObserver([]))
+        let configuration = configuration.finishing(entry, from: checkpoint.path)
+        try RunFolder(path: configuration.output).removeOtherRun(than: configuration)
+        let run = try TrainingRun(configuration, options: options, watch: watch, display: FanOutObserver([]))
         guard try run.train(try logging(run)).status == .finished else { return nil }
         guard let scores = try run.scoresAtTheEnd() else { return nil }
         let criterion = run.configuration.evaluation.best.score
@@ -92,7 +95,7 @@ struct FinishingPhase {
                     ? after.scores[criterion] > before.scores[criterion]
                     : after.scores[criterion] < before.scores[criterion]
             } else {
-                true
+                false
             }
         try link(run, to: isKept ? run.store.checkpoint(step: run.state.step) : checkpoint)
         return Finished(

@@ -41,7 +41,7 @@ public struct CheckpointDescription {
         let configuration = saved.model.configuration
         var lines = [
             "checkpoint   \(path)"
-                + (FileManager.default.fileExists(atPath: "\(path)/SHA256SUMS") ? " (verified)" : ""),
+                + (saved.isVerified ? " (verified)" : ""),
             "encoder      \(configuration.layerCount) layers, hidden size \(configuration.hiddenSize), "
                 + "\(configuration.attentionHeadCount) attention heads, vocabulary \(configuration.vocabularySize)",
             "parameters   \(saved.model.layout.parameterCount)",
@@ -49,7 +49,7 @@ public struct CheckpointDescription {
         for task in saved.model.tasks {
             lines.append("task         \(task.name): \(task.labels.joined(separator: ", "))")
         }
-        if let state = try? TrainerState(file: path + "/trainer_state.json") {
+        if let state = try? TrainerState(file: saved.folder + "/trainer_state.json") {
             lines.append("step         \(state.step) (\(state.skippedSteps) skipped)")
             lines.append("seed         \(state.seed)")
             lines.append("shards       \(state.shards) a step")
@@ -57,7 +57,7 @@ public struct CheckpointDescription {
                 lines.append("best so far  \(best.criterion) \(best.score) at step \(best.step)")
             }
         }
-        lines.append("model        sha256 \(try sha256(ofFile: path + "/model.safetensors"))")
+        lines.append("model        sha256 \(try sha256(ofFile: saved.folder + "/model.safetensors"))")
         text = lines.joined(separator: "\n")
     }
 }

@@ -89,7 +89,11 @@ public struct TokenPrinter {
     private let tokenizer: WordPieceTokenizer
     private let maxLength: Int
 
+    /// - Throws: `UsageError` for a length without room for the special tokens; what reading the tokenizer throws.
     public init(modelFolder: String, maxLength: Int) throws {
+        guard maxLength >= 2 else {
+            throw UsageError("--max-length is \(maxLength); the two special tokens need at least 2")
+        }
         tokenizer = try WordPieceTokenizer(modelFolder: modelFolder)
         self.maxLength = maxLength
     }

@@ -94,7 +94,7 @@ final class Replica {
     func computeLosses(_ shards: [PackedShard], dropoutKey: UInt64) -> [[Double]] {
         let watch = watch
         return onLanes(shards) { lane, own in
-            lane.computeLosses(of: own, dropoutKey: dropoutKey) { _ = watch.goesOn() }
+            lane.computeLosses(of: own, dropoutKey: dropoutKey) { watch.noteProgress() }
         }.flatMap { $0 }
     }
 

@@ -55,6 +55,29 @@ extension RunConfiguration {
             totalSteps: totalSteps)
     }
 
+    /// The model's name, for people.
+    var modelTitle: String {
+        switch model {
+        case .folder(let name), .hub(let name): name
+        case nil: "a small random encoder"
+        }
+    }
+
+    var truncation: Truncation { batch.truncation == .head ? .head : .headAndTail }
+
+    /// - Throws: `UsageError` where texts could have more tokens, or more token types, than the encoder knows.
+    func requireFit(in encoder: BERTConfiguration) throws {
+        if batch.maxLength > encoder.maximumLength {
+            throw UsageError(
+                "batch.max_length is \(batch.maxLength), but the model has only \(encoder.maximumLength) positions")
+        }
+        if let task = tasks.first(where: { $0.text.second != nil }), encoder.tokenTypeCount < 2 {
+            throw UsageError(
+                "tasks.\(task.name).text names two columns, but the model has only one token type (type_vocab_size) "
+                    + "and takes no pairs")
+        }
+    }
+
     /// The number of lanes of a rank.
     ///
     /// - Parameter automatic: chooses one of the valid numbers, which ascend.
@@ -170,31 +193,23 @@ extension TaskSource {
 
 extension EncoderSource {
     /// The encoder that a configuration asks for.
-    init(_ configuration: RunConfiguration) throws {
+    ///
+    /// - Parameter onProgress: called every second while a model is fetched.
+    init(_ configuration: RunConfiguration, onProgress: () -> Void = {}) throws {
         switch configuration.model {
         case .folder(let path): try self.init(folder: path)
-        case .hub(let identifier): try self.init(folder: try HubCache().folder(of: identifier))
+        case .hub(let identifier): try self.init(folder: try HubCache().folder(of: identifier, onProgress: onProgress))
         case nil:
             try self.init(
                 randomWith: try Vocabulary(tokens: DemonstrationCorpus.vocabulary()),
                 maximumLength: configuration.batch.maxLength)
         }
-        if configuration.batch.maxLength > self.configuration.maximumLength {
-            throw UsageError(
-                "batch.max_length is \(configuration.batch.maxLength), but the model has only "
-                    + "\(self.configuration.maximumLength) positions")
-        }
-        if let task = configuration.tasks.first(where: { $0.text.second != nil }), self.configuration.tokenTypeCount < 2
-        {
-            throw UsageError(
-                "tasks.\(task.name).text names two columns, but the model has only one token type (type_vocab_size) "
-                    + "and takes no pairs")
-        }
+        try configuration.requireFit(in: self.configuration)
     }
 
     /// Lays the configuration's truncation and dropout over the model's own.
     mutating func apply(_ run: RunConfiguration) {
-        tokenizer.truncation = run.batch.truncation == .head ? .head : .headAndTail
+        tokenizer.truncation = run.truncation
         guard let dropout = run.dropout.map({ Float($0) }) else { return }
         (configuration.hiddenDropout, configuration.attentionDropout) = (dropout, dropout)
         configuration.classifierDropout = dropout

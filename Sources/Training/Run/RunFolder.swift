@@ -26,7 +26,7 @@ final class FolderClaim: Sendable {
 
     /// The processes of a run that was killed take a moment to end, so this waits a little.
     ///
-    /// - Throws: `UsageError` where another process has the folder. - Returns: nil where it cannot be locked.
+    /// - Throws: `UsageError` where another process has the folder. - Returns: nil where the folder cannot be opened.
     init?(_ path: String) throws {
         descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
@@ -63,19 +63,27 @@ struct RunFolder: Sendable {
                     "\(path) belongs to a run with another configuration: \(difference). Choose another --output, "
                         + "or remove the folder")
             }
-        } else if !files.isEmpty, !files.allSatisfy({ $0.hasPrefix(".") || $0 == "checkpoints" && isEmpty($0) }) {
+        } else if !files.allSatisfy({ $0.hasPrefix(".") || isLeftover($0) || $0 == "checkpoints" && isEmpty($0) }) {
             throw UsageError("\(path) holds files but no run (no run.yaml). Choose another --output")
         }
-        try writing {
-            try FileManager.default.createDirectory(atPath: checkpointsFolder, withIntermediateDirectories: true)
-        }
+        try writing { try FileOperations().createFolders(checkpointsFolder) }
         let claim = try FolderClaim(path)
         _ = try store.sweep()
         let checkpoint = try checkpoint(policy, store, warn)
         try writing {
-            try configuration.resolvedYAML().write(toFile: configurationFile, atomically: true, encoding: .utf8)
+            for name in files where isLeftover(name) { try FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+            try FileOperations().replace(configurationFile, with: Array(configuration.resolvedYAML().utf8))
         }
         return (checkpoint, claim)
+    }
+
+    /// Deletes the folder where it holds a run of another configuration. To be called only for a folder of the program's own
+    /// making, whose contents can be computed again.
+    func removeOtherRun(than configuration: RunConfiguration) throws {
+        guard FileManager.default.fileExists(atPath: configurationFile) else { return }
+        let there = try? RunConfiguration(contentsOf: configurationFile)
+        if let there, configuration.firstDifference(from: there, decidingResults: true) == nil { return }
+        try writing { try FileManager.default.removeItem(atPath: path) }
     }
 
     /// Throws where the folder was deleted or moved under the run's hands: a new one with checkpoints alone would not be the
@@ -90,6 +98,8 @@ struct RunFolder: Sendable {
     private func writing(_ body: () throws -> Void) throws {
         do {
             try body()
+        } catch let error as FileSystemError {
+            throw UsageError("output is \(path), which cannot be written: \(String(cString: strerror(error.code)))")
         } catch {
             let cause = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error).map { ($0 as NSError).code }
             let reason = cause.map { String(cString: strerror(Int32($0))) } ?? error.localizedDescription
@@ -114,6 +124,9 @@ struct RunFolder: Sendable {
             return checkpoint
         }
     }
+
+    /// Whether a name is that of a `run.yaml` whose writing was cut off.
+    private func isLeftover(_ name: String) -> Bool { name.hasPrefix("run.yaml.tmp-") }
 
     private func isEmpty(_ name: String) -> Bool {
         ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(name)")) ?? []).isEmpty

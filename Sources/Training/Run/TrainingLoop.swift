@@ -132,7 +132,8 @@ extension TrainingRun {
         guard !scores.isEmpty else { return [] }
         let criterion = configuration.evaluation.best
         let score = criterion.value(in: scores)
-        let isBetter = state.best.map { criterion.score.isHigherBetter ? score > $0.score : score < $0.score } ?? true
+        let isBetter =
+            state.best.map { criterion.score.isHigherBetter ? score > $0.score : score < $0.score } ?? score.isFinite
         if isBetter { state.best = .init(step: state.step, criterion: criterion.description, score: score) }
         reporter.record(
             .evaluation(
@@ -140,10 +141,10 @@ extension TrainingRun {
                     step: state.step, split: configuration.evaluation.split.rawValue, tasks: scores,
                     criterion: criterion.description, score: score, isBest: isBetter,
                     seconds: Date().timeIntervalSince(began))))
+        let tasks = noteProgress(scores, reporter).map { CheckpointStore.bestName(ofTask: datasets[$0].name) }
         if isComplete, !scoresTestFiles {
             try report(all.mistakes, scores, configuration.evaluation.split, reporter)
         }
-        let tasks = noteProgress(scores, reporter).map { CheckpointStore.bestName(ofTask: datasets[$0].name) }
         return (isBetter ? [CheckpointStore.bestName] : []) + (configuration.checkpoint.bestPerTask ? tasks : [])
     }
 

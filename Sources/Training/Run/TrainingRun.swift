@@ -34,7 +34,7 @@ public enum ThreadCount: Sendable, Equatable {
     public init(argument text: String) throws {
         if text == "auto" {
             self = .auto
-        } else if let count = Int(text) {
+        } else if let count = Int(text), count >= 1 {
             self = .count(count)
         } else {
             throw UsageError("--threads is \(text); it must be auto or a whole number from 1 on")
@@ -108,7 +108,10 @@ public final class TrainingRun {
         }
         for dataset in datasets { reporter.droppedRows(dataset) }
         var (source, precision) = try watch.loading("reading the model", reporter) {
-            (try EncoderSource(configuration), try ProductPrecision(configuration.precision))
+            (
+                try EncoderSource(configuration, onProgress: watch.noteProgress),
+                try ProductPrecision(configuration.precision)
+            )
         }
         source.apply(configuration)
         self.source = source
@@ -168,7 +171,9 @@ public final class TrainingRun {
                 configuration, datasets, communicator, model, precision, placement, threads: options.threads,
                 shardCount: saved?.state.shards)
         }
-        placement.warnings(threads: plan.laneCount, needed: plan.memory.bytes).forEach(reporter.warning)
+        for warning in placement.warnings(threads: plan.laneCount, needed: plan.memory.bytes) {
+            reporter.warning(warning.description)
+        }
         state =
             saved?.state
             ?? TrainerState(

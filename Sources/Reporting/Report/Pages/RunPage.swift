@@ -76,7 +76,8 @@ struct RunPage {
         let done = grouped(log.lastStep ?? log.end?.step ?? 0)
         let total = log.start.map { grouped($0.totalSteps) } ?? "?"
         switch log.end?.status {
-        case .finished: return "The run is finished: all \(done) steps are done."
+        case .finished where done == total || total == "?": return "The run is finished: all \(done) steps are done."
+        case .finished: return "The run ended after \(done) of \(total) steps: no task got any better."
         case .stopped:
             return "The run was stopped after \(done) of \(total) steps; the same command goes on from its checkpoint."
         case nil: return "The log ends at step \(done) of \(total): the run is going on, or it broke off."

@@ -2,7 +2,7 @@ import Foundation
 import Metrics
 
 /// What a run's `metrics.jsonl` says of its course: the same whether the run was done in one go or stopped and resumed.
-package struct RunLog {
+package struct RunCourse {
     package private(set) var cost = Comparison.Cost()
     private var losses: [Comparison.LossPoint] = []
     private var curves: [String: [Comparison.CurvePoint]] = [:]

@@ -3,12 +3,12 @@ import Metrics
 import Testing
 import Training
 
-@Suite struct RunLogTests {
-    private static func log(_ lines: [String], split: String = "dev") throws -> RunLog {
+@Suite struct RunCourseTests {
+    private static func log(_ lines: [String], split: String = "dev") throws -> RunCourse {
         let path = NSTemporaryDirectory() + "log-\(UUID().uuidString)"
         try (lines.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: path) }
-        return try RunLog(path: path, split: split)
+        return try RunCourse(path: path, split: split)
     }
 
     private static func step(_ step: Int, loss: String) -> String {
@@ -59,6 +59,6 @@ import Training
 
     @Test func damagedLogs() {
         #expect(throws: RunError.self) { try Self.log(["{"]) }
-        #expect(throws: RunError.self) { try RunLog(path: "/nowhere/metrics.jsonl", split: "dev") }
+        #expect(throws: RunError.self) { try RunCourse(path: "/nowhere/metrics.jsonl", split: "dev") }
     }
 }
