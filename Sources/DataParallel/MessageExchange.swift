@@ -11,6 +11,7 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
     public let derived: VectorView
     private let communicator: any Communicator
     private let memory: FloatBuffer
+    private let gradientMemory: [PagedBuffer]
     /// One message of each rank.
     private let inbox: MatrixView
     private let outbox: VectorView
@@ -35,11 +36,12 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         self.table = table
         let size = communicator.size
         ranges = OwnedRanges(count: count, blockSize: blockSize, worldSize: size, tableCount: table.count)
-        memory = FloatBuffer(count: (lanes + 1) * count + derivedCount)
+        memory = FloatBuffer(count: count + derivedCount)
         parameters = memory.view.slice(0..<count)
-        let views = memory.view
-        gradients = (1...lanes).map { views.slice($0 * count..<($0 + 1) * count) }
-        derived = views.slice((lanes + 1) * count..<(lanes + 1) * count + derivedCount)
+        derived = memory.view.slice(count..<count + derivedCount)
+        // Rows of the table that no text uses take no memory.
+        gradientMemory = (0..<lanes).map { _ in PagedBuffer(count: count, sparseCount: table.count) }
+        gradients = gradientMemory.map(\.view)
         let rows = size + 1 + treeDepth(max(lanes, size))
         let width = max(Self.messageSize, table.columns)
         scratchMemory = FloatBuffer(count: rows * width)
@@ -64,9 +66,13 @@ public final class MessageExchange: ReplicaExchange, @unchecked Sendable {
         var sum = OwnedSum()
         if table.count > 0 { sum.writtenRows = try sumTable(touchedRows, into: target) }
         try sumDense(into: target)
-        for range in ranges.ranges(of: communicator.rank) {
-            sum.squares += stride(from: range.lowerBound, to: range.upperBound, by: ranges.blockSize).map {
-                sumOfSquares(target.slice($0..<min($0 + ranges.blockSize, range.upperBound)))
+        for blocks in ranges.blocks(of: communicator.rank) {
+            let rows = table.rows(in: ranges.elements(ofBlocks: blocks))
+            var elements = TouchedElements(table, rows: sum.writtenRows.filter { rows.contains(Int($0)) })
+            for number in blocks {
+                let block = ranges.elements(ofBlocks: number..<number + 1)
+                let isWritten = elements.forEachPart(of: block) { _, _ in }
+                sum.squares.append(isWritten ? sumOfSquares(target.slice(block)) : 0)
             }
         }
         return sum

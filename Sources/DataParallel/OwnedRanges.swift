@@ -37,9 +37,6 @@ public struct OwnedRanges: Sendable, Equatable {
         min(blocks.lowerBound * blockSize, count)..<min(blocks.upperBound * blockSize, count)
     }
 
-    /// How many elements a rank owns.
-    public func count(of rank: Int) -> Int { ranges(of: rank).reduce(0) { $0 + $1.count } }
-
     /// The most blocks that a rank owns.
     public var largestBlockCount: Int {
         (0..<worldSize).map { blocks(of: $0).reduce(0) { $0 + $1.count } }.max() ?? 0

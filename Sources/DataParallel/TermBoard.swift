@@ -1,3 +1,4 @@
+import LinearAlgebra
 import MPI
 import Synchronization
 
@@ -64,7 +65,7 @@ public final class TermBoard: @unchecked Sendable {
     ///   - parts: into which the sum falls, the same number from every lane.
     ///   - lane: of this rank.
     public func add(_ term: [Int], to sum: Int, parts: Int, lane: Int, round: Int) {
-        precondition(term.count <= capacity && 0..<sumCount ~= sum, "a term that fits on no board")
+        require(term.count <= capacity && 0..<sumCount ~= sum, "a term that fits on no board")
         let numbers = self.numbers(sum, firstOwn + lane)
         (numbers[0], numbers[1]) = (parts, term.count)
         for (index, number) in term.enumerated() { numbers[2 + index] = number }

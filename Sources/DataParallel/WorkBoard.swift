@@ -1,4 +1,5 @@
 import Glibc
+import LinearAlgebra
 import MPI
 import Synchronization
 
@@ -171,7 +172,7 @@ private struct Offer: @unchecked Sendable {
 
     /// By the owner, when no part of the job before is unfinished.
     func open(_ job: [Int], parts: Int) {
-        precondition(job.count <= WorkBoard.jobCapacity && 1...0xFFFF ~= parts, "a job that fits on no board")
+        require(job.count <= WorkBoard.jobCapacity && 1...0xFFFF ~= parts, "a job that fits on no board")
         UnsafeMutableRawPointer(words + 16).storeBytes(of: job.count, as: Int.self)
         numbers.update(from: job, count: job.count)
         finished.pointee.store(0, ordering: .relaxed)

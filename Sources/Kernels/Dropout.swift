@@ -22,8 +22,9 @@ public struct DropoutSite: Sendable {
 
     /// - Parameters:
     ///   - key: of the seed and the step; see `mixedKey`.
-    ///   - probability: of dropping an element, in [0, 1).
+    ///   - probability: of dropping an element, from 0 to 0.999.
     public init(key: UInt64, shard: Int, layer: Int, site: Site, probability: Float) {
+        require(0...0.999 ~= probability, "a dropout of \(probability)")
         generator = Philox(key: key)
         self.shard = UInt32(truncatingIfNeeded: shard)
         place = UInt32(truncatingIfNeeded: layer) << 8 | site.rawValue
@@ -61,7 +62,8 @@ public struct DropoutSite: Sendable {
     @inline(__always)
     func drops(row: Int, block: Int) -> Drops { drops(UInt64(truncatingIfNeeded: block), row, 0) }
 
-    /// Draws for 16 columns of four rows; no two calls of one slice share a row but for the same or other `columns`.
+    /// Draws for 16 columns of four rows. Calls of one slice differ in their first row, by a multiple of 4 within a sequence, or
+    /// in `columns`.
     @inline(__always)
     func drops(row: Int, slice: Int, columns: Int) -> Drops {
         if !isActive {

@@ -51,14 +51,6 @@ extension SIMD16 where Scalar == Float {
         let two = four.lowHalf + four.highHalf
         return two.x + two.y
     }
-
-    @inlinable @inline(__always)
-    public var largest: Float {
-        let eight = lowHalf.replacing(with: highHalf, where: highHalf .> lowHalf)
-        let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.highHalf .> eight.lowHalf)
-        let two = four.lowHalf.replacing(with: four.highHalf, where: four.highHalf .> four.lowHalf)
-        return two.x > two.y ? two.x : two.y
-    }
 }
 
 extension SIMD16 where Scalar == Float {

@@ -21,7 +21,7 @@ public struct Philox: Sendable {
     public func block(
         _ c0: SIMD8<UInt64>, _ c1: SIMD8<UInt64>, _ c2: SIMD8<UInt64>, _ c3: SIMD8<UInt64>
     ) -> (SIMD8<UInt64>, SIMD8<UInt64>, SIMD8<UInt64>, SIMD8<UInt64>) {
-        var state = Lanes(x0: c0, x1: c1, x2: c2, x3: c3)
+        var state = State(x0: c0, x1: c1, x2: c2, x3: c3)
         // Written out, so that the round keys are known to stay the same from call to call of a loop.
         state.mix(key0, key1, 0)
         state.mix(key0, key1, 1)
@@ -39,7 +39,7 @@ public struct Philox: Sendable {
 
     /// Words in the lower halves of lanes of 64 bits; what stands in the upper halves does not count.
     @usableFromInline
-    struct Lanes {
+    struct State {
         @usableFromInline var x0, x1, x2, x3: SIMD8<UInt64>
 
         @inlinable @inline(__always)

@@ -60,8 +60,8 @@ public enum ProcessorSetup {
 
     /// Core types of OpenBLAS whose kernels do without AVX-512.
     private static func isOlder(_ core: String, than best: String) -> Bool {
-        let withoutAVX512 = ["prescott", "core2", "nehalem", "sandybridge", "haswell", "zen", "excavator", "barcelona"]
-        return ["SkylakeX", "Cooperlake"].contains(best) && withoutAVX512.contains(core.lowercased())
+        let withAVX512 = ["skylakex", "cooperlake", "sapphirerapids"]
+        return withAVX512.contains(best.lowercased()) && !withAVX512.contains(core.lowercased())
             && getenv("MTBERT_KEEP_CORETYPE") == nil
     }
 

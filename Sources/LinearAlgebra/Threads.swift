@@ -1,6 +1,7 @@
 import Dispatch
 
-/// Calls `body` with each number below `count`, on as many threads, and returns when all are done.
+/// Calls `body` with each number below `count`, on as many threads as there are processors for, and returns when all are done:
+/// none may wait for another one.
 public func onThreads(_ count: Int, _ body: @Sendable (_ thread: Int) -> Void) {
     if count <= 1 { return body(0) }
     DispatchQueue.concurrentPerform(iterations: count, execute: body)

@@ -45,7 +45,8 @@ public final class SingleProcess: Communicator {
     }
 }
 
-private final class OwnMemory: SharedMemory, @unchecked Sendable {
+/// Memory of a communicator with one rank.
+final class OwnMemory: SharedMemory, @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
 
     init(byteCount: Int) {

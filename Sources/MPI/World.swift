@@ -107,10 +107,16 @@ public final class World: Communicator, @unchecked Sendable {
 
     public func receive(into bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: Int) throws {
         for piece in pieces(of: bytes.count) {
+            var (status, count) = (MPI_Status(), Int32(0))
             try check(
                 MPI_Recv(
                     bytes.baseAddress! + piece.lowerBound, Int32(piece.count), cmpi_byte(), Int32(rank), Int32(tag),
-                    communicator, cmpi_status_ignore()), "MPI_Recv")
+                    communicator, &status), "MPI_Recv")
+            try check(MPI_Get_count(&status, cmpi_byte(), &count), "MPI_Get_count")
+            guard count == piece.count else {
+                throw MPIError(
+                    call: "MPI_Recv", explanation: "\(count) bytes came from rank \(rank) where \(piece.count) were due")
+            }
         }
     }
 
@@ -133,7 +139,8 @@ public final class World: Communicator, @unchecked Sendable {
     }
 
     public func sharedMemory(byteCount: Int) throws -> any SharedMemory {
-        try SharedWindow(byteCount: byteCount, world: self)
+        // Of one rank Open MPI makes no file but takes memory that was in use before, and leaves it as it is.
+        size == 1 ? OwnMemory(byteCount: byteCount) : try SharedWindow(byteCount: byteCount, world: self)
     }
 
     public func split(color: Int) throws -> any Communicator {

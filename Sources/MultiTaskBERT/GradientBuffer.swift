@@ -8,11 +8,15 @@ public final class GradientBuffer: @unchecked Sendable {
     let tensors: ModelTensors
     /// The rows of the word table that may be other than zero, ascending.
     public private(set) var touchedWords: [Int32] = []
-    private let memory: FloatBuffer?
+    private let memory: PagedBuffer?
 
     /// - Parameter flat: zeroed memory of the layout's size that somebody else keeps; own memory where nil.
     public init(_ model: ModelShape, flat: VectorView? = nil) {
-        memory = flat == nil ? FloatBuffer(count: model.layout.count) : nil
+        let configuration = model.configuration
+        memory =
+            flat == nil
+            ? PagedBuffer(
+                count: model.layout.count, sparseCount: configuration.vocabularySize * configuration.hiddenSize) : nil
         self.flat = flat ?? memory!.view
         tensors = model.tensors(self.flat)
     }

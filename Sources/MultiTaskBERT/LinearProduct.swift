@@ -114,8 +114,28 @@ struct LinearProduct {
     private static func partSize(of count: Int) -> Int { max(192, (count / 8 + 15) / 16 * 16) }
 }
 
+/// Where the numbers of a job stand. A matrix is its place, rows, columns and stride.
+private enum JobField {
+    /// 0 for a product over shards; of rows 1 where the right operand is read as it is, 2 where transposed.
+    static let kind = 0
+    static let adds = 1
+    /// 0 for operands in single precision, 1 for bfloat16.
+    static let precision = 2
+    static let left = 3
+    static let right = 7
+    static let result = 11
+    /// Of a part.
+    static let height = 15
+    static let width = 16
+    /// To the end.
+    static let shardOffsets = 17
+}
+
 extension LinearProduct {
-    /// The product, of one run, as numbers; memory is named by its place.
+    /// Numbers that a job over so many shards has.
+    static func jobSize(shards: Int) -> Int { JobField.shardOffsets + shards + 1 }
+
+    /// The product, of one run, as numbers in the order of `JobField`; memory is named by its place.
     ///
     /// - Returns: nil where not all of its memory has a place.
     func job(_ grid: BlockGrid, _ place: (UnsafeRawPointer) -> Int?) -> [Int]? {
@@ -159,13 +179,18 @@ extension LinearProduct {
         }
         let first = jobs[0]
         let whole = LinearProduct(
-            kind: first[0] == 0 ? .shards : .rows(right: first[0] == 1 ? .asIs : .transposed, adds: first[1] == 1),
+            kind: first[JobField.kind] == 0
+                ? .shards
+                : .rows(
+                    right: first[JobField.kind] == 1 ? .asIs : .transposed, adds: first[JobField.adds] == 1),
             runs: jobs.map { job in
                 Run(
-                    operands: job[2] == 0 ? .single(single(job, 3), single(job, 7)) : .half(half(job, 3), half(job, 7)),
-                    shardOffsets: Array(job[17...]))
-            }, result: single(first, 11))
+                    operands: job[JobField.precision] == 0
+                        ? .single(single(job, JobField.left), single(job, JobField.right))
+                        : .half(half(job, JobField.left), half(job, JobField.right)),
+                    shardOffsets: Array(job[JobField.shardOffsets...]))
+            }, result: single(first, JobField.result))
         let (rows, columns) = (whole.result.rows, whole.result.columns)
-        self = whole.part(part, of: BlockGrid(rows: rows, columns: columns, height: first[15], width: first[16]))
+        self = whole.part(part, of: BlockGrid(rows: rows, columns: columns, height: first[JobField.height], width: first[JobField.width]))
     }
 }

@@ -64,7 +64,6 @@ public final class ModelPass {
     ///   - gradient: what the backward pass is going to overwrite; nil where none follows and no activations are kept.
     ///   - observe: called with the states of all tokens behind the embeddings and behind each layer but the last.
     ///   - lastRows: for which the last layer's output is computed, and returned; those that the pooling reads where nil.
-    @discardableResult
     func encode(
         _ batch: PackedBatch, moves: MatrixView? = nil, dropoutKey: UInt64?, for gradient: GradientBuffer?,
         lastRows: LayerRows? = nil, observe: (MatrixView) -> Void = { _ in }
@@ -151,7 +150,7 @@ public final class ModelPass {
     /// The loss of a batch and its gradient.
     ///
     /// - Parameters:
-    ///   - weights: of each task, over the count of its examples in the global batch: what one example's cross-entropy counts.
+    ///   - weights: of each task, over the count of its examples in the global batch: what one example's loss counts.
     ///   - dropoutKey: of the seed and the step; nil drops nothing.
     ///   - gradient: overwritten by the sum over the batch's shards, but for what lanes sum together.
     /// - Returns: for each shard the sum of each task's losses, unweighted, of the sequences as they are.

@@ -9,7 +9,7 @@ public struct PackedBatch: Sendable {
         /// Tokens from here on are of type 1; the length where there is no second segment.
         public let secondSegmentStart: Int
         public let task: Int
-        /// The index of the label; unused where only predictions are wanted.
+        /// The index of the label, or what `LabelCode` makes of other kinds of answers; unused where only predictions are wanted.
         public let label: Int
 
         public init(ids: ArraySlice<Int32>, secondSegmentStart: Int, task: Int, label: Int) {

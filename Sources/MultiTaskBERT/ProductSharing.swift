@@ -192,5 +192,5 @@ extension ProductSharing {
     public static func sumCount(_ model: ModelShape) -> Int { 5 * model.configuration.layerCount }
 
     /// Numbers that a lane's term of a sum has.
-    public static func termCapacity(shards: Int) -> Int { 18 + shards }
+    public static func termCapacity(shards: Int) -> Int { LinearProduct.jobSize(shards: shards) }
 }

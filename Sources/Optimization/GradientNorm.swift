@@ -1,5 +1,3 @@
-import Foundation
-
 /// The norm of a gradient whose parts lie on several ranks, to the same bits whatever their number: the sums of squares of
 /// blocks of fixed size, in `Double`, added in block order.
 public enum GradientNorm {

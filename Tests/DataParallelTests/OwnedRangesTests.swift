@@ -18,7 +18,7 @@ import Testing
                 let parts = ranges.ranges(of: rank)
                 #expect(parts.count <= 2)
                 #expect(parts.allSatisfy { $0.count <= (count / 64 / worldSize + 1) * 64 })
-                #expect(ranges.count(of: rank) <= ranges.largestBlockCount * 64)
+                #expect(ranges.ranges(of: rank).reduce(0) { $0 + $1.count } <= ranges.largestBlockCount * 64)
                 let table = parts.reduce(0) { $0 + $1.clamped(to: 0..<tableCount / 64 * 64).count }
                 #expect(abs(table - tableCount / worldSize) <= 64)
             }

@@ -45,6 +45,20 @@ extension EndToEnd {
             }
         }
 
+        /// Of one rank Open MPI's shared memory is a piece of the heap, which holds what was there before.
+        @Test func memoryThatWasUsedBefore() async throws {
+            let project = try Project()
+            try await project.train(into: "alone")
+            let launcher = ["MALLOC_PERTURB_=50", "mpirun", "--quiet", "-n", "1", "--bind-to", "none"]
+            let outcome = try await RunningProgram(
+                "/usr/bin/env", launcher + [try Program.path()] + project.training(into: "launched")
+            ).end(limit: 60)
+            try #require(outcome.code == 0, "\(outcome)")
+            let expected = try await project.sums("alone/checkpoints/latest")
+            #expect(try await project.sums("launched/checkpoints/latest") == expected)
+            #expect(try Self.exactLog(project, "launched") == Self.exactLog(project, "alone"))
+        }
+
         /// Otherwise the equalities above would say little.
         @Test func everySettingThatCountsChangesTheResult() async throws {
             let project = try Project()

@@ -8,15 +8,15 @@ public enum Operand: Sendable {
     var blas: CBLAS_TRANSPOSE { self == .asIs ? CblasNoTrans : CblasTrans }
 }
 
-/// `result = scale · op(left) · op(right) + keep · result`, by OpenBLAS on the calling thread alone.
+/// `result = op(left) · op(right)`, by OpenBLAS on the calling thread alone.
 ///
 /// - Parameters:
-///   - result: [m, n]; overwritten where `keep` is 0, never read then.
+///   - result: [m, n]; overwritten.
 ///   - left: [m, k], or [k, m] where transposed.
 ///   - right: [k, n], or [n, k] where transposed.
 public func multiply(
     _ left: MatrixView, _ leftOperand: Operand, _ right: MatrixView, _ rightOperand: Operand,
-    into result: MatrixView, scale: Float = 1, keep: Float = 0
+    into result: MatrixView
 ) {
     let (m, k) = leftOperand == .asIs ? (left.rows, left.columns) : (left.columns, left.rows)
     let (k2, n) = rightOperand == .asIs ? (right.rows, right.columns) : (right.columns, right.rows)
@@ -25,15 +25,12 @@ public func multiply(
         "a product of \(m) × \(k) and \(k2) × \(n) into \(result.rows) × \(result.columns)")
     if m == 0 || n == 0 { return }
     if k == 0 {
-        for row in 0..<m {
-            let line = result.row(row)
-            if keep == 0 { line.fill(0) } else { for column in 0..<n { line[column] *= keep } }
-        }
+        for row in 0..<m { result.row(row).fill(0) }
         return
     }
     cblas_sgemm(
-        CblasRowMajor, leftOperand.blas, rightOperand.blas, blasint(m), blasint(n), blasint(k), scale,
-        left.base, blasint(max(left.stride, 1)), right.base, blasint(max(right.stride, 1)), keep,
+        CblasRowMajor, leftOperand.blas, rightOperand.blas, blasint(m), blasint(n), blasint(k), 1,
+        left.base, blasint(max(left.stride, 1)), right.base, blasint(max(right.stride, 1)), 0,
         result.base, blasint(max(result.stride, 1)))
 }
 

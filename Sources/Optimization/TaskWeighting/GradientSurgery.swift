@@ -4,8 +4,8 @@ import LinearAlgebra
 /// "Gradient surgery for multi-task learning", algorithm 1).
 ///
 /// Each task's gradient is projected onto the plane normal to every other task's gradient that it points against, one after the
-/// other in random order; the update is the sum of what is left. The order is a pure function of seed, step and task. All of it
-/// is done on dot products: what is left of a gradient is a sum of multiples of the original ones.
+/// other in random order; the update is the sum of what is left. The order is a pure function of seed, step and the
+/// task's place. All of it is done on dot products: what is left of a gradient is a sum of multiples of the original ones.
 public struct GradientSurgery: GradientCombination {
     public static let name = "pcgrad"
     private let seed: UInt64

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// The dot products of some vectors: all that can be known of how they lie to each other.
 public struct GramMatrix: Sendable, Equatable {
     /// How many vectors.
@@ -6,7 +8,7 @@ public struct GramMatrix: Sendable, Equatable {
 
     /// - Parameter pairs: the products (0, 0), (0, 1), …, (1, 1), …: each pair once.
     public init(count: Int, pairs: [Double]) {
-        precondition(pairs.count == count * (count + 1) / 2, "\(pairs.count) products of \(count) vectors")
+        require(pairs.count == count * (count + 1) / 2, "\(pairs.count) products of \(count) vectors")
         self.count = count
         products = Array(repeating: 0, count: count * count)
         var next = pairs.makeIterator()
@@ -19,8 +21,6 @@ public struct GramMatrix: Sendable, Equatable {
     }
 
     public subscript(row: Int, column: Int) -> Double { products[row * count + column] }
-
-    public var isFinite: Bool { products.allSatisfy(\.isFinite) }
 
     /// The lengths of the vectors.
     public var norms: [Double] { (0..<count).map { self[$0, $0].squareRoot() } }

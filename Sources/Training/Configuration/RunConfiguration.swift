@@ -78,7 +78,7 @@ extension RunConfiguration: ConfigurationSection {
         .section("optimizer", \.optimizer, help: "AdamW (Loshchilov and Hutter 2019)"),
         .section("schedule", \.schedule, help: "the learning rate's course over the run"),
         .optional(
-            "dropout", \.dropout, .within(0..<1), unset: "the model's own",
+            "dropout", \.dropout, .within(0...0.999), unset: "the model's own",
             help: "of hidden layers, attention and classifier"),
         .value("pooling", \.pooling, help: "what the heads see: BERT's pooler on [CLS], or the mean over all tokens"),
         .section("freeze", \.freeze, help: "what of the encoder is not trained"),

@@ -33,7 +33,7 @@ final class Lane: @unchecked Sendable {
     /// sum together.
     ///
     /// - Parameter goesOn: asked before each batch of shards.
-    /// - Returns: for each shard the sum of each task's cross-entropies; nil where `goesOn` said no.
+    /// - Returns: for each shard the sum of each task's losses; nil where `goesOn` said no.
     func computeGradient(
         of shards: ArraySlice<PackedShard>, weights: [Double], dropoutKey: UInt64?,
         goesOn: @escaping @Sendable () -> Bool

@@ -58,7 +58,7 @@ final class Replica {
         var shardTokens: Int
         /// Shards of each lane.
         var laneShards: Int
-        /// Whether each lane has a core of its own, so that one that is done can help the others.
+        /// Whether each lane has a core of its own, so that one that is done can help the others, and wait for them.
         var hasCores: Bool
     }
 
@@ -78,8 +78,8 @@ final class Replica {
 
     /// Runs the rank's shards forward and backward; all ranks do so, as often as each other.
     ///
-    /// - Parameter weights: of each task: what one example's cross-entropy counts.
-    /// - Returns: for each of the rank's shards the sum of each task's cross-entropies; nil where a stop was asked for at the
+    /// - Parameter weights: of each task: what one example's loss counts.
+    /// - Returns: for each of the rank's shards the sum of each task's losses; nil where a stop was asked for at the
     ///   boundary of a shard.
     func computeGradients(_ shards: [PackedShard], weights: [Double], dropoutKey: UInt64) -> [[Double]]? {
         let watch = watch
