@@ -166,7 +166,7 @@ package struct FileOperations: Sendable {
 }
 
 /// The folder that holds `path`, as a path.
-func parentFolder(of path: String) -> String {
+package func parentFolder(of path: String) -> String {
     var trimmed = path[...]
     while trimmed.count > 1, trimmed.last == "/" { trimmed.removeLast() }
     guard let slash = trimmed.lastIndex(of: "/") else { return "." }

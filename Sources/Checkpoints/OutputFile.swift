@@ -58,6 +58,13 @@ public func sha256(ofFile path: String) throws -> String {
 /// The SHA-256 of `bytes` in lower-case hexadecimal.
 public func sha256(of bytes: some Sequence<UInt8>) -> String { hexadecimal(SHA256.hash(data: Array(bytes))) }
 
+/// The SHA-256 of `bytes`, read where they lie.
+public func sha256(of bytes: UnsafeRawBufferPointer) -> String {
+    var hash = SHA256()
+    hash.update(bufferPointer: bytes)
+    return hexadecimal(hash.finalize())
+}
+
 private func hexadecimal(_ digest: SHA256.Digest) -> String {
     let digits = Array("0123456789abcdef".utf8)
     return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)

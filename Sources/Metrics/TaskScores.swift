@@ -106,7 +106,7 @@ public enum ScoreName: String, Sendable, CaseIterable, Codable {
     case microF1 = "micro_f1"
     /// The unweighted mean of the classes' F1.
     case macroF1 = "macro_f1"
-    /// The unweighted mean of the classes' recall, also called balanced accuracy.
+    /// The unweighted mean of the recall of the classes that occur, as a label or as an answer.
     case macroRecall = "macro_recall"
     /// The Matthews correlation coefficient, from -1 to 1.
     case matthews

@@ -5,8 +5,9 @@ import LinearAlgebra
 extension ModelShape {
     /// What the tensors are expected to hold.
     public enum WeightSource: Sendable {
-        /// An encoder: classification heads and a pooler that are not there are initialised.
-        case encoder(seed: UInt64)
+        /// An encoder: classification heads and a pooler that are not there are initialised. `heads` are the tasks of the heads that
+        /// are there, as far as the file's folder says so: a head of another task, or of other labels, is none.
+        case encoder(seed: UInt64, heads: [ClassificationTask]? = nil)
         /// A whole model with all its classification heads.
         case checkpoint
     }
@@ -29,8 +30,13 @@ extension ModelShape {
             try source.readFloats(
                 found.available[tensor.name] ?? tensor.name,
                 into: UnsafeMutableBufferPointer(rebasing: parameters.buffer[tensor.range]))
+            if let rows = tensor.task.flatMap({ found.headRows[$0] }) {
+                parameters.slice(tensor.range).matrix(rows: rows.count, columns: tensor.range.count / rows.count)
+                    .arrangeRows(rows)
+            }
         }
-        if case .encoder(let seed) = kind { initialize(parameters, seed: seed, only: found.initialized) }
+        if case .encoder(let seed, _) = kind { initialize(parameters, seed: seed, only: found.initialized) }
+        found.notes.forEach(note)
         if found.initialized.contains("bert.pooler.dense.weight") {
             note("\(file) has no pooler: a new one was initialised at random; expect to train it for longer")
         }
@@ -48,9 +54,7 @@ extension ModelShape {
 
     /// Which of the file's tensors belongs to which of the model's, which of these are missing and made anew, and which of those
     /// are of no use.
-    private func match(_ source: any TensorSource, file: String, as kind: WeightSource) throws
-        -> (available: [String: String], initialized: Set<String>, ignored: [String])
-    {
+    private func match(_ source: any TensorSource, file: String, as kind: WeightSource) throws -> Match {
         var available: [String: String] = [:]
         var (problems, ignored): ([String], [String]) = ([], [])
         // Some files carry a table of consecutive numbers, which nobody needs.
@@ -66,6 +70,20 @@ extension ModelShape {
             }
         }
         var initialized: Set<String> = []
+        var headRows: [Int: [Int]] = [:]
+        var notes: [String] = []
+        if case .encoder(_, let heads?) = kind {
+            for (place, task) in tasks.enumerated() {
+                guard let other = heads.first(where: { $0.name == task.name }) else { continue }
+                headRows[place] = task.rows(ofHeadFor: other)
+                if headRows[place] == nil {
+                    notes.append(
+                        "\(file): the head of task \(task.name) is for another kind of task or other labels "
+                            + "(\(other.labels.joined(separator: ", "))): a new one was initialised at random")
+                    for tensor in layout.tensors where tensor.task == place { available[tensor.name] = nil }
+                }
+            }
+        }
         for tensor in layout.tensors {
             guard let stored = available[tensor.name] else {
                 if case .encoder = kind, Self.mayBeMissing(tensor.name) {
@@ -83,7 +101,19 @@ extension ModelShape {
         guard problems.isEmpty else {
             throw ModelError("\(file) does not fit its config.json:\n  " + problems.sorted().joined(separator: "\n  "))
         }
-        return (available, initialized, ignored)
+        return Match(
+            available: available, initialized: initialized, ignored: ignored, headRows: headRows, notes: notes)
+    }
+
+    private struct Match {
+        /// The stored names, by the layout's.
+        let available: [String: String]
+        let initialized: Set<String>
+        let ignored: [String]
+        /// By the place of a task: the stored row for each output of its head.
+        let headRows: [Int: [Int]]
+        /// What the user should know.
+        let notes: [String]
     }
 
     /// The name that the layout uses for a stored tensor.
@@ -112,4 +142,14 @@ extension ModelShape {
 extension VectorView {
     /// The elements for functions of the standard library.
     var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
+}
+
+extension MatrixView {
+    /// Puts into each row what now is in the row that is named for it.
+    fileprivate func arrangeRows(_ sources: [Int]) {
+        let before = (0..<rows).map { row(sources[$0]).array }
+        for (number, values) in before.enumerated() {
+            for (column, value) in values.enumerated() { self[number, column] = value }
+        }
+    }
 }

@@ -57,7 +57,10 @@ struct Bench: ParsableCommand {
             let settings = try communicator.agreeing { try resolvedSettings() }
             let watch = try RankWatch(communicator, seconds: watchdog)
             let result = try watch.guarding { try Benchmark(settings, watch: watch).run() }
-            if communicator.rank == 0 { print(json ? try text(of: result) : summary(of: result)) }
+            if communicator.rank == 0 {
+                print(json ? try text(of: result) : summary(of: result))
+                try StandardStreams.requireOutput()
+            }
             return .done
         }
     }

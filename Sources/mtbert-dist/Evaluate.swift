@@ -58,6 +58,7 @@ struct Evaluate: ParsableCommand {
                 } else {
                     ProgressDisplay(output: .standardOutput()).record(.evaluation(event))
                 }
+                try StandardStreams.requireOutput()
             }
             return .done
         }

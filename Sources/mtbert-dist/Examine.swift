@@ -41,7 +41,10 @@ struct Examine: ParsableCommand {
             return try watch.guarding {
                 let doctor = Doctor(configuration, threads: count, watch: watch)
                 let findings = try doctor.run()
-                if communicator.rank == 0 { print(json ? try jsonText(findings) : text(findings)) }
+                if communicator.rank == 0 {
+                    print(json ? try jsonText(findings) : text(findings))
+                    try StandardStreams.requireOutput()
+                }
                 let code = try watch.communicator.allGather(Finding.exitCode(of: findings).rawValue)[0]
                 return ExitCode(rawValue: code) ?? .failure
             }
@@ -49,7 +52,7 @@ struct Examine: ParsableCommand {
     }
 
     private func resolvedConfiguration() throws -> RunConfiguration {
-        let all = overrides + (output.map { ["output=\($0)"] } ?? [])
+        let all = overrides + literalOverrides([("output", output)])
         if let configurationFile { return try RunConfiguration(contentsOf: configurationFile, overrides: all) }
         return try RunConfiguration(demonstrationWith: all)
     }

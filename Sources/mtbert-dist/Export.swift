@@ -22,8 +22,10 @@ struct Export: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            try SingleTaskModel(checkpoint: checkpoint, task: task).write(to: folder)
+            let model = try SingleTaskModel(checkpoint: checkpoint, task: task)
+            try model.write(to: folder)
             print("wrote \(folder)")
+            if let difference = model.difference { remark(difference) }
         }
     }
 }

@@ -17,8 +17,8 @@ struct MultiTaskTrainer: ParsableCommand {
 
             The result is the same to the last bit on any number of ranks, and behind any number of stops and resumes.
 
-            Exit codes: 0 done, 64 wrong usage or configuration, 65 bad data, 70 internal failure, 75 stopped early: the \
-            same command goes on from the last checkpoint. Under mpirun 128 + n: a rank was ended by signal n.
+            Exit codes: 0 done, 64 wrong usage or configuration, 65 data, model or checkpoint that cannot be used, 70 internal \
+            failure, 75 stopped early: the same command goes on from the last checkpoint. Under mpirun 128 + n: a rank was ended by signal n.
             """,
         version: programVersion,
         subcommands: [
@@ -28,9 +28,12 @@ struct MultiTaskTrainer: ParsableCommand {
         defaultSubcommand: Train.self)
 
     static func main() {
+        StandardStreams.occupy()
+        LostMemory.catchSignal()
         refuseAnotherProcessor()
         ProcessorSetup.restartWithSettings()
         do {
+            try requireCommand(CommandLine.arguments.dropFirst().first)
             var command = try parseAsRoot()
             try command.run()
         } catch let end as RunEnded {
@@ -38,6 +41,15 @@ struct MultiTaskTrainer: ParsableCommand {
         } catch {
             endOnce(error)
         }
+    }
+
+    /// Without a subcommand the first word is a configuration: says of one that is no file either which subcommand may be meant.
+    private static func requireCommand(_ word: String?) throws {
+        let names = configuration.subcommands.compactMap { $0._commandName } + ["help"]
+        guard let word, !word.hasPrefix("-"), !word.contains(where: { "./".contains($0) }), !names.contains(word),
+            !FileManager.default.fileExists(atPath: word), let nearest = nearestName(to: word, among: names)
+        else { return }
+        throw ValidationError("\(word) is neither a subcommand nor a file; the nearest subcommand is \(nearest)")
     }
 
     /// Ends the program with a sentence where it would be ended by a signal: it was built on a newer processor.
@@ -77,6 +89,8 @@ struct RunEnded: Error {
 func withRanks(_ body: (any Communicator) throws -> Training.ExitCode) throws {
     let communicator: any Communicator
     do {
+        let watch = StartWatch()
+        defer { watch.end() }
         communicator = try World.join()
     } catch {
         complain("\(error)")

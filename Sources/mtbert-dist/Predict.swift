@@ -20,26 +20,29 @@ struct Predict: ParsableCommand {
     @Option(help: "The most tokens of a text, special tokens included; as in training by default.")
     var maxLength: Int?
 
-    @Flag(help: "A line holds a pair of texts, with a tab between them.")
+    @Flag(help: "A line holds a pair of texts, with a tab between them; of newer checkpoints it is known.")
     var pairs = false
 
     func run() throws {
         try reportingErrors {
-            let predictor = try Predictor(checkpoint: checkpoint, task: task, maxLength: maxLength)
+            let predictor = try Predictor(
+                checkpoint: checkpoint, task: task, maxLength: maxLength, arePairs: pairs)
             // A person who types wants each answer at once; a pipe is faster in batches.
             let batchSize = isatty(STDIN_FILENO) == 1 ? 1 : 64
-            var isAtEnd = false
+            var (isAtEnd, count) = (false, 0)
             while !isAtEnd {
                 var lines: [String] = []
                 while lines.count < batchSize {
                     guard let line = readLine() else {
+                        try StandardStreams.requireInput()
                         isAtEnd = true
                         break
                     }
                     lines.append(line)
                 }
-                for answer in try predictor.predict(lines, arePairs: pairs) { print(answer.json) }
-                fflush(nil)
+                for answer in try predictor.predict(lines, firstLine: count + 1) { print(answer.json) }
+                count += lines.count
+                try StandardStreams.requireOutput()
             }
         }
     }
@@ -63,14 +66,16 @@ struct Tokenize: ParsableCommand {
         try reportingErrors {
             let printer = try TokenPrinter(modelFolder: model, maxLength: maxLength ?? .max)
             while let line = readLine() { print(printer.tokens(of: line)) }
+            try StandardStreams.requireInput()
         }
     }
 }
 
-/// Runs the work of a command that needs no ranks; its error is printed, with the exit code for it.
+/// Runs the work of a command that needs no ranks and prints its results; its error is printed, with the exit code for it.
 func reportingErrors(_ body: () throws -> Void) throws {
     do {
         try body()
+        try StandardStreams.requireOutput()
     } catch {
         complain("\(error)")
         throw RunEnded(code: Training.ExitCode(error))

@@ -31,7 +31,10 @@ struct RunArguments: ParsableArguments {
     var threads = "auto"
 
     /// All that is laid over the configuration, in the form of `--set`.
-    var allOverrides: [String] {
-        overrides + (output.map { ["output=\($0)"] } ?? []) + (timeLimit.map { ["time_limit=\($0)"] } ?? [])
-    }
+    var allOverrides: [String] { overrides + literalOverrides([("output", output), ("time_limit", timeLimit)]) }
+}
+
+/// Options that stand for keys, in the form of `--set`; their values mean what they say, whatever YAML would make of them.
+func literalOverrides(_ options: [(key: String, value: String?)]) -> [String] {
+    options.compactMap { key, value in value.map { "\(key)=\(quoted($0))" } }
 }

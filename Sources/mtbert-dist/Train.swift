@@ -43,11 +43,9 @@ struct Train: ParsableCommand {
     var keys = false
 
     func run() throws {
-        if keys {
-            print(RunConfiguration.reference)
-            return
-        }
-        StopRequest.catchSignals()
+        if keys { return try reportingErrors { print(RunConfiguration.reference) } }
+        // mpirun catches Ctrl-C by itself.
+        StopRequest.catchSignals(interrupts: !World.isLaunched)
         try withRanks { communicator in
             let configuration = try communicator.agreeing { try resolvedConfiguration() }
             if let limit = configuration.timeLimit { StopRequest.limit(limit) }

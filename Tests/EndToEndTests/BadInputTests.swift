@@ -64,6 +64,23 @@ extension EndToEnd {
             Self.expect(resumed, 64, ["4 ranks", "24 shards"])
         }
 
+        /// Plans name rows of the training files, and heads have their labels.
+        @Test func trainingFilesThatHaveChanged() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            let sums = try await project.sums("run/checkpoints/latest")
+            let text = try project.text("data/mood.train.tsv")
+            try project.write("data/mood.train.tsv", text + "the film\tgood\n")
+            for ranks in [1, 4] {
+                let outcome = try await Program.run(project.training(into: "run", ["--set", "steps=10"]), ranks: ranks)
+                Self.expect(outcome, 64, ["tasks.mood.train", "mood.train.tsv has changed", "26 rows then, 27 now"])
+            }
+            #expect(try await project.sums("run/checkpoints/latest") == sums)
+            try project.write("data/mood.train.tsv", text)
+            try project.write("data/mood.dev.tsv", text)
+            try await project.train(into: "run", ["--set", "steps=10"])
+        }
+
         @Test func aFolderOfAnotherRun() async throws {
             let project = try Project()
             try await project.train(into: "run")
@@ -80,7 +97,7 @@ extension EndToEnd {
                     project.training(
                         into: "new", ["--set", "seed=7", "--resume", project.path("run/checkpoints/latest")]),
                     ranks: ranks)
-                Self.expect(foreign, 64, ["step-00000009", "another configuration"])
+                Self.expect(foreign, 64, ["step-00000009", "another configuration: seed is 7 here and 42 there"])
             }
             #expect(try await project.sums("run/checkpoints/latest") == sums)
             #expect(try project.text("run/metrics.jsonl") == log)

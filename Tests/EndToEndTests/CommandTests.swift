@@ -57,6 +57,44 @@ extension EndToEnd {
             }
         }
 
+        @Test func aMistypedCommandIsNamed() async throws {
+            for word in ["evalute", "q"] {
+                let outcome = try await Program.run([word, "x"])
+                #expect(outcome.code == 64, "\(outcome)")
+                #expect(outcome.errors.contains("\(word) is neither a subcommand nor a file"), "\(outcome)")
+            }
+        }
+
+        /// Whatever YAML or Foundation make of them.
+        @Test func namesMeanWhatTheySay() async throws {
+            let project = try Project()
+            for name in ["a #b", "\"q\"", "x: y", "*x", "12"] {
+                try await project.train(into: name, ["--set", "steps=0"])
+                #expect(project.exists(name + "/checkpoints/latest"), "\(name)")
+            }
+            try FileManager.default.copyItem(atPath: project.path("run.yaml"), toPath: project.path("q"))
+            let start = ["--chdir", project.folder, try Program.path()]
+            let words = start + ["train", "q", "--output", "o", "--set", "steps=0"]
+            let outcome = try await RunningProgram("/usr/bin/env", words).end(limit: 60)
+            #expect(outcome.code == 0 && project.exists("o/checkpoints/latest"), "\(outcome)")
+        }
+
+        @Test func aCheckpointWithoutSumsIsDamaged() async throws {
+            let project = try Project()
+            try await project.train(into: "run")
+            let checkpoint = project.path("run/checkpoints/latest")
+            try FileManager.default.removeItem(atPath: checkpoint + "/SHA256SUMS")
+            BadInput.expect(try await Program.run(["inspect", checkpoint]), 65, ["SHA256SUMS is missing"])
+            for name in ["trainer_state.json", "optimizer.safetensors"] {
+                try FileManager.default.removeItem(atPath: "\(checkpoint)/\(name)")
+            }
+            let model = try await Program.run(["inspect", checkpoint])
+            #expect(model.code == 0 && model.output.contains("not verified: it has no SHA256SUMS"), "\(model)")
+            BadInput.expect(try await Program.run(["inspect", project.path("none")]), 65, ["there is no such folder"])
+            let run = try await Program.run(["inspect", project.path("run")])
+            BadInput.expect(run, 65, ["the folder of a run", "checkpoints/latest"])
+        }
+
         @Test func helpAndVersion() async throws {
             for ranks in [1, 2] {
                 let help = try await Program.run(["--help"], ranks: ranks)

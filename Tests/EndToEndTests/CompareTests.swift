@@ -124,6 +124,9 @@ extension EndToEnd {
                 BadInput.expect(other, 64, [difference])
             }
             #expect(try Self.results(project, "out") == expected)
+            let text = try project.text("data/yesno.test.tsv")
+            try project.write("data/yesno.test.tsv", text + "the film\tyes\n")
+            BadInput.expect(try await Program.run(arguments), 64, ["files that have changed since"])
         }
 
         @Test func theBestCheckpoint() async throws {

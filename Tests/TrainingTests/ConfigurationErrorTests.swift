@@ -49,9 +49,9 @@ struct ConfigurationErrorTests {
             "batch is 7, but must be a mapping with keys out of size, shards, balance, max_length or truncation"
         ),
         ("optimizer: {learning_rate: 0}", "optimizer.learning_rate is 0, but must be a number above 0.0"),
-        ("optimizer: {learning_rate: [1]}", "optimizer.learning_rate is a list, but must be a number above 0.0"),
-        ("optimizer: {epsilon: .inf}", "optimizer.epsilon is .inf, but must be a number above 0.0"),
-        ("dropout: 1", "dropout is 1, but must be a number of at least 0.0 and below 1.0"),
+        ("optimizer: {learning_rate: [1]}", "optimizer.learning_rate is [1], but must be a number above 0.0"),
+        ("optimizer: {epsilon: .inf}", "optimizer.epsilon is .inf, but must be a number from 1e-30 to 1.0"),
+        ("dropout: 1", "dropout is 1, but must be a number from 0.0 to 0.999"),
         (
             "schedule: {warmup: 1.5}",
             "schedule.warmup is 1.5, but must be a fraction of all steps from 0 to below 1, or an integer number of steps"
@@ -83,7 +83,7 @@ struct ConfigurationErrorTests {
         #expect(
             problems("tasks:\n  - {name: a.b, train: x}\n  - {train: x}\n  - {name: c}\n") == [
                 "run.yaml:2: tasks.a.b.name is a.b, but must be text of at most 64 letters, digits, _ and - "
-                    + "(it becomes part of tensor names), and not mean",
+                    + "(it becomes part of tensor names), not with a - at its start, and not mean",
                 "run.yaml:3: tasks.1 needs the key name: names tensors, log entries and command arguments",
                 "run.yaml:4: tasks.c needs the key train: TSV, CSV or JSON Lines, also gzipped, relative to this file",
             ])
@@ -96,7 +96,7 @@ struct ConfigurationErrorTests {
         #expect(problems("tasks: books\n") == ["run.yaml:1: tasks is books, but must be a list"])
         #expect(
             problems("tasks: [{name: a, train: x, labels: [p, p]}]\n") == [
-                "run.yaml:1: tasks.a.labels is a list, but must be a list, each item text, two labels or more, "
+                "run.yaml:1: tasks.a.labels is [p, p], but must be a list, each item text, two labels or more, "
                     + "no two the same"
             ])
     }

@@ -31,7 +31,7 @@ struct ConfigurationOverrideTests {
         ("batch..size=1", "a part of the key in front of = is empty"),
         ("tasks.b.limit=1", "tasks has no item b; the nearest is a; indices go from 0 to 1, and * means all"),
         ("tasks.*.name=c", "another task is called c already"),
-        ("seed.x=1", "seed is a mapping, but must be an integer from 0 to 18446744073709551615"),
+        ("seed.x=1", "seed is {x: 1}, but must be an integer from 0 to 18446744073709551615"),
     ])
     func errorsNameTheArgument(argument: String, message: String) {
         #expect(problems(two, [argument]) == ["--set \(argument): \(message)"])
@@ -40,6 +40,11 @@ struct ConfigurationOverrideTests {
     @Test func aBrokenValueIsAnError() {
         #expect(
             problems(two, ["tasks.a.labels=[x"]).first?.hasPrefix("--set tasks.a.labels=[x: not valid YAML") == true)
+    }
+
+    @Test func anEmptyLengthTakesNothingBack() throws {
+        #expect(try configuration(minimal, ["epochs=0", "steps=null"]).length == .epochs(0))
+        #expect(try configuration(minimal, ["epochs=0", "steps=7"]).length == .steps(7))
     }
 
     @Test func theDemonstrationTakesOverrides() throws {

@@ -109,8 +109,8 @@ import Training
                 let saved = try SavedModel(checkpoint: folder)
                 guard saved.maxLength > 2 else { return }
                 for task in saved.model.tasks {
-                    let predictor = try Predictor(checkpoint: folder, task: task.name)
-                    _ = try predictor.predict(["a b a\tb a", "\t"], arePairs: true)
+                    let predictor = try Predictor(checkpoint: folder, task: task.name, arePairs: true)
+                    _ = try predictor.predict(["a b a\tb a", "\t"])
                 }
             } catch  where "\(error)".contains(folder) {
                 guard "\(error)".contains("config.json") else { return }

@@ -95,6 +95,11 @@ public struct TaskFile: Sendable {
         }
     }
 
+    /// Calls `body` with the bytes of the file, unpacked; they are valid only inside it.
+    public func withContents<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try body(UnsafeRawBufferPointer(bytes.buffer))
+    }
+
     /// The number of rows, with those left out.
     public var rowCount: Int { labels.count }
 

@@ -57,7 +57,7 @@ struct ComparisonFolder: Sendable {
             let record = try record(of: run)
             if record.identity == run.identity(settings) { return true }
             throw UsageError(
-                "\(folder)/\(Self.resultName) is of another configuration or was scored otherwise (--score-at is "
+                "\(folder)/\(Self.resultName) is of another configuration or of files that have changed since, or was scored otherwise (--score-at is "
                     + "\(settings.scoredAt.rawValue) here). Choose another --output, or remove that folder")
         } catch let error as RecordError {
             warn("\(error.description): the run is done again")
@@ -101,7 +101,8 @@ struct RecordError: Error, CustomStringConvertible {
 extension PlannedRun {
     /// SHA-256 of everything that decides the result.
     func identity(_ settings: ComparisonSettings) -> String {
-        sha256(of: (configuration.resultIdentity + "score_at=\(settings.scoredAt.rawValue)\n").utf8)
+        let files = fileDigests.map { "file=\($0)\n" }.joined()
+        return sha256(of: (configuration.resultIdentity + files + "score_at=\(settings.scoredAt.rawValue)\n").utf8)
     }
 }
 

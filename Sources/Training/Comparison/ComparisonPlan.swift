@@ -1,3 +1,4 @@
+import Checkpoints
 import Metrics
 import TaskData
 
@@ -9,6 +10,8 @@ package struct PlannedRun: Sendable {
     /// The only task; nil where all are trained together.
     package let task: String?
     package let configuration: RunConfiguration
+    /// SHA-256 of each file of its tasks.
+    let fileDigests: [String]
     /// An estimate of the work, in tokens that are trained.
     package let work: Double
 
@@ -75,6 +78,9 @@ package struct ComparisonPlan: Sendable {
         datasets = try base.tasks.map { try TaskDataset(TaskDescription($0), seed: base.seed) }
         try Self.requireScores(base, settings)
         let lengths = datasets.map { $0.train.meanByteCount() }
+        let digests = datasets.map { dataset in
+            [dataset.train, dataset.dev, dataset.test].map { $0?.withContents { sha256(of: $0) } ?? "none" }
+        }
         runs = fractions.flatMap { [variants, seeds, datasets] fraction in
             let limits = datasets.map { dataset in
                 fraction.percent == nil ? fraction.limit : fraction.size(of: dataset.trainingRows.count)
@@ -89,6 +95,7 @@ package struct ComparisonPlan: Sendable {
                             output: "\(base.output)/" + PlannedRun.folder(variant.name, fraction, seed, task))
                         return PlannedRun(
                             variant: variant, fraction: fraction, seed: seed, task: task, configuration: configuration,
+                            fileDigests: tasks.flatMap { digests[$0] },
                             work: configuration.work(tasks.map { (datasets[$0], lengths[$0]) }))
                     }
                 }

@@ -24,7 +24,7 @@ struct ConfigurationOverride {
 
     /// Lays the value over a configuration. Keys are not checked here: reading the tree does that.
     func apply(to root: inout SettingNode) throws {
-        if let alternative = Self.alternatives[path.joined(separator: ".")] {
+        if let alternative = Self.alternatives[path.joined(separator: ".")], !value.isNull {
             // The user's last word on the length of the run; without this, `--set steps=10` would clash with the file.
             if var entries = root.entries {
                 entries.removeAll { $0.key == alternative }

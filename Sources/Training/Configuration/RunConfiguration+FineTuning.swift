@@ -35,7 +35,7 @@ extension RunConfiguration {
         static let keys: [ConfigurationKey<Self>] = [
             .value(
                 "label_smoothing", \.labelSmoothing, .within(0..<1),
-                help: "this part of a label is spread over all labels"
+                help: "this part of a label is spread over all labels; of single_label tasks"
             ),
             .value(
                 "adversarial", \.adversarial, .atLeast(0),
@@ -46,7 +46,7 @@ extension RunConfiguration {
 
 /// What the examples of each label count.
 public enum ClassWeights: Sendable, Equatable {
-    /// In inverse proportion to their number, so that all labels count the same and an example 1 on average.
+    /// In inverse proportion to their number, so that all labels that there are count the same and an example 1 on average.
     case balanced
     /// In the order of the labels.
     case given([Double])
@@ -57,8 +57,8 @@ public enum ClassWeights: Sendable, Equatable {
             if case .given(let weights) = self { return weights }
             return []
         }
-        let total = Double(counts.reduce(0, +))
-        return counts.map { $0 == 0 ? 1 : total / (Double(counts.count) * Double($0)) }
+        let (total, present) = (Double(counts.reduce(0, +)), Double(counts.count { $0 > 0 }))
+        return counts.map { $0 == 0 ? 1 : total / (present * Double($0)) }
     }
 }
 

@@ -1,4 +1,6 @@
+import Checkpoints
 import Foundation
+import Optimization
 
 extension RunConfiguration {
     /// Larger files are taken for something else.
@@ -18,7 +20,7 @@ extension RunConfiguration {
         defaults: RunConfiguration? = nil
     ) throws {
         let directory = FileManager.default.currentDirectoryPath
-        let folder = PathResolver.absolute((path as NSString).deletingLastPathComponent, in: directory)
+        let folder = PathResolver.absolute(parentFolder(of: path), in: directory)
         func failure(_ message: String) -> ConfigurationError {
             ConfigurationError([.init(source: path, message: message)])
         }
@@ -35,7 +37,8 @@ extension RunConfiguration {
         guard data.count <= Self.fileSizeLimit else {
             throw failure("is larger than \(Self.fileSizeLimit) bytes: no configuration is")
         }
-        guard let yaml = String(data: data, encoding: .utf8) else { throw failure("is not UTF-8 text") }
+        guard var yaml = String(data: data, encoding: .utf8) else { throw failure("is not UTF-8 text") }
+        if yaml.unicodeScalars.first == "\u{FEFF}" { yaml.unicodeScalars.removeFirst() }
         try self.init(
             yaml: yaml, file: path, overrides: overrides,
             paths: PathResolver(configurationFolder: folder, currentDirectory: directory), checkingFiles: checkingFiles,
@@ -61,6 +64,11 @@ extension RunConfiguration {
         let tree = try SettingNode.parse(yaml: yaml) { .file(name: file, line: $0) }
         guard let tree, !tree.isNull else {
             throw ConfigurationError([.init(source: file, message: "is empty; it needs at least a list of tasks")])
+        }
+        guard tree.entries != nil else {
+            throw ConfigurationError([
+                .init(at: tree.origin, "this is \(tree.found), but must be a mapping with keys such as tasks")
+            ])
         }
         try self.init(
             tree: tree, overrides: overrides, paths: paths, checkingFiles: checkingFiles, defaults: defaults)
@@ -99,6 +107,10 @@ extension RunConfiguration {
         guard tree.entries != nil else { return }
         if let steps = tree["steps"], let epochs = tree["epochs"], !steps.isNull, !epochs.isNull {
             reader.report(steps.origin, "steps and epochs are both given; keep one of them")
+        }
+        if weighting.strategy.name == ConflictAverseGradient.name, let alpha = weighting.alpha, alpha >= 1 {
+            let origin = tree["weighting"]?["alpha"]?.origin ?? .builtIn
+            reader.report(origin, "weighting.alpha is \(alpha), but must be below 1 for \(weighting.strategy.name)")
         }
         if tree["tasks"] == nil || tree["tasks"]?.items?.isEmpty == true {
             reader.report(tree["tasks"]?.origin ?? tree.origin, "tasks needs at least one task with name and train")

@@ -83,7 +83,7 @@ extension RunConfiguration {
             .value("weight_decay", \.weightDecay, .atLeast(0), help: "not of biases and layer norms"),
             .value("beta1", \.beta1, .within(0..<1), help: "decay of the first moment"),
             .value("beta2", \.beta2, .within(0..<1), help: "decay of the second moment"),
-            .value("epsilon", \.epsilon, .above(0), help: "added to the root of the second moment"),
+            .value("epsilon", \.epsilon, .within(1e-30...1), help: "added to the root of the second moment"),
             .value("max_gradient_norm", \.maxGradientNorm, .above(0), help: "longer gradients are scaled down to it"),
             .value(
                 "layer_decay", \.layerDecay, .within(0.01...1),

@@ -89,13 +89,14 @@ extension RunConfiguration {
         private static let isFile: @Sendable (DataLocation) -> Bool = { if case .file = $0 { true } else { false } }
 
         private static let validName = ConfigurationCheck<String>(
-            text: " of at most 64 letters, digits, _ and - (it becomes part of tensor names), and not mean"
+            text: " of at most 64 letters, digits, _ and - (it becomes part of tensor names), "
+                + "not with a - at its start, and not mean"
         ) { name in
             let isWord = name.unicodeScalars.allSatisfy { scalar in
                 ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
                     || scalar == "_" || scalar == "-"
             }
-            return isWord && (1...64).contains(name.count) && name != "mean"
+            return isWord && (1...64).contains(name.count) && !name.hasPrefix("-") && name != "mean"
         }
 
         private static let separator = ConfigurationCheck<String>(text: ", one ASCII character and no letter or digit")

@@ -48,7 +48,7 @@ extension RunConfiguration {
             .optional(
                 "interval", \.interval, .atLeast(1), unset: "an epoch", help: "of dwa: steps that it averages over"),
             .optional(
-                "alpha", \.alpha, .atLeast(0), unset: "1.5 for gradnorm, 0.5 for cagrad",
+                "alpha", \.alpha, .within(0...1000), unset: "1.5 for gradnorm, 0.5 for cagrad",
                 help: "of gradnorm: the pull towards an equal pace; of cagrad: its c, below 1"),
             .value("rate", \.rate, .above(0), help: "of uncertainty, famo and gradnorm: how fast they learn weights"),
             .value("decay", \.decay, .atLeast(0), help: "of famo: the pull of its weights towards each other"),

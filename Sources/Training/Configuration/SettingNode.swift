@@ -74,11 +74,13 @@ struct SettingNode: Sendable, Equatable {
         case _ where isNull: "empty"
         case .scalar(let text, isQuoted: false): text
         case .scalar(let text, isQuoted: true): "the text \"\(text)\""
-        case .list: "a list"
-        case .mapping: "a mapping"
+        case .list, .mapping: shortened(yamlFlow)
         }
     }
 }
+
+/// The first characters of a long text.
+private func shortened(_ text: String) -> String { text.count > 80 ? text.prefix(79) + "…" : text }
 
 extension ConfigurationError.Problem {
     init(at origin: SettingNode.Origin, _ message: String) {

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// Where checkpoints go: room, and how long the disk takes to have them for sure.
@@ -46,7 +47,7 @@ package struct DiskCheck: Check {
     package mutating func examine() {
         let files = FileManager.default
         while !files.fileExists(atPath: folder), folder != "/" {
-            folder = (folder as NSString).deletingLastPathComponent
+            folder = parentFolder(of: folder)
         }
         var space = statvfs()
         if statvfs(folder, &space) == 0 { free = Int(space.f_bavail) * Int(space.f_frsize) }
@@ -60,8 +61,10 @@ package struct DiskCheck: Check {
         unlink(path)
         let bytes = [UInt8](repeating: 0x5A, count: 4 << 20)
         let began = DispatchTime.now().uptimeNanoseconds
-        guard write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
-            reason = String(cString: strerror(errno))
+        let count = write(file, bytes, bytes.count)
+        guard count == bytes.count, fsync(file) == 0 else {
+            // Less than all of it is no error of the call itself.
+            reason = String(cString: strerror(0..<bytes.count ~= count ? ENOSPC : errno))
             return
         }
         syncSeconds = Double(DispatchTime.now().uptimeNanoseconds - began) / 1e9

@@ -141,7 +141,8 @@ public struct Doctor {
             do {
                 try source.requireRoom(for: shape)
                 let weights = try source.weights()
-                try shape.requireTensors(of: weights.source, file: weights.file, as: .encoder(seed: 0))
+                try shape.requireTensors(
+                    of: weights.source, file: weights.file, as: .encoder(seed: 0, heads: source.heads))
                 return .success("\(folder): \(text); the weights fit")
             } catch {
                 return .failure(AgreedFailure(rank: 0, code: ExitCode(error), message: "\(error)"))

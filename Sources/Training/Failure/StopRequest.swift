@@ -12,13 +12,23 @@ public enum StopRequest {
     ///
     /// A process inherits the blocked signals of the thread that started it, and some launchers start it from a thread that
     /// blocks all: a run that nobody can stop. To be called before there are other threads, which inherit them in turn.
-    public static func catchSignals() {
+    ///
+    /// - Parameter interrupts: whether Ctrl-C is such a signal too; a second one ends the process.
+    public static func catchSignals(interrupts: Bool = false) {
         _ = began
         var numbers = sigset_t()
         sigemptyset(&numbers)
         for number in [SIGTERM, SIGUSR1] {
             signal(number) { _ in StopRequest.flag.store(true, ordering: .relaxed) }
             sigaddset(&numbers, number)
+        }
+        if interrupts {
+            signal(SIGINT) { _ in
+                StopRequest.flag.store(true, ordering: .relaxed)
+                signal(SIGINT, SIG_DFL)
+                let text: StaticString = "\nstopping after a checkpoint; once more stops at once\n"
+                _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+            }
         }
         pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
     }
@@ -31,6 +41,23 @@ public enum StopRequest {
     static var isPending: Bool {
         flag.load(ordering: .relaxed)
             || deadline.load(ordering: .relaxed) <= DispatchTime.now().uptimeNanoseconds
+    }
+}
+
+/// A file that is read where it lies, and is cut short by somebody else meanwhile, ends the process by SIGBUS.
+public enum LostMemory {
+    /// From now on the process ends with a sentence then.
+    public static func catchSignal() {
+        signal(SIGBUS) { _ in
+            let text: StaticString = """
+
+                error: a file of texts or weights was cut short while it was read, or /dev/shm is full. Replace such a file \
+                by a new one under its name. The run ends; whole checkpoints stand
+
+                """
+            _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+            _exit(ExitCode.badData.rawValue)
+        }
     }
 }
 

@@ -94,7 +94,13 @@ package struct HubCache {
                 remark("fetching \(name): \(megabytes(arrived))\(all.map { " of " + megabytes($0) } ?? "") MB")
             }
         }
-        guard let configuration = try get("config.json") else {
+        let found: HubClient.Answer?
+        do {
+            found = try get("config.json")
+        } catch let error as ModelError {
+            throw ModelError("model: \(identifier) is neither a folder here nor in the hub cache \(path), and \(error)")
+        }
+        guard let configuration = found else {
             throw ModelError(
                 "model: \(identifier) is neither a folder here nor in the hub cache \(path), and \(client.endpoint) knows no "
                     + "such model, or shows it only to those who are logged in (HF_TOKEN)")

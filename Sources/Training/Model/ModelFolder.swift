@@ -33,6 +33,9 @@ struct EncoderSource: Sendable {
         configuration.maximumLength = max(64, maximumLength)
     }
 
+    /// The tasks of the classification heads that are there; nil where nothing is said of any.
+    var heads: [ClassificationTask]? { folder.flatMap(SavedModel.tasks(ofHeadsIn:)) }
+
     /// The weights, and the path of their file.
     func weights() throws -> (source: any TensorSource, file: String) {
         guard let folder else { throw ModelError("a random encoder has no weights to read") }
@@ -44,7 +47,12 @@ struct EncoderSource: Sendable {
                 throw ModelError("\(error)")
             }
         }
-        throw ModelError("\(folder): there is no model.safetensors and no pytorch_model.bin")
+        let isDivided = ["model.safetensors", "pytorch_model.bin"].contains {
+            FileManager.default.fileExists(atPath: "\(folder)/\($0).index.json")
+        }
+        throw ModelError(
+            "\(folder): there is no model.safetensors and no pytorch_model.bin"
+                + (isDivided ? "; weights that are divided among several files are not read: save them as one" : ""))
     }
 
     /// Refuses a configuration of far more parameters than the weights' file has bytes, before memory is taken for them.
@@ -61,10 +69,34 @@ struct EncoderSource: Sendable {
         }
     }
 
-    /// The tokenizer's files, to be copied into checkpoints.
-    func tokenizerFiles() throws -> [(name: String, contents: [UInt8])] {
-        if tokenizer.sourceFiles.isEmpty { return tokenizer.huggingFaceFiles() }
-        return try tokenizer.sourceFiles.map { path in
+    /// The tokenizer's files, to be put beside weights.
+    ///
+    /// `tokenizer_config.json` says how texts are normalized even where the folder's says nothing: transformers looks for that
+    /// there alone, and takes its own defaults where `tokenizer.json` says otherwise.
+    ///
+    /// - Parameter maxLength: the most tokens of a text, for transformers to know; nil where that is left as it is.
+    func tokenizerFiles(maxLength: Int? = nil) throws -> [(name: String, contents: [UInt8])] {
+        var files = tokenizer.sourceFiles.isEmpty ? tokenizer.huggingFaceFiles() : try copiedTokenizerFiles()
+        let name = "tokenizer_config.json"
+        let place = files.firstIndex { $0.name == name }
+        // Without either file there are no settings but the defaults.
+        if place == nil, maxLength == nil, !files.contains(where: { $0.name == "tokenizer.json" }) { return files }
+        var keys: [String: JSONValue] = [:]
+        if let place { keys = try JSONDecoder().decode([String: JSONValue].self, from: Data(files[place].contents)) }
+        let options = tokenizer.options
+        keys["do_lower_case"] = .bool(options.lowercases)
+        keys["strip_accents"] = options.accentStripping.map(JSONValue.bool) ?? .null
+        keys["tokenize_chinese_chars"] = .bool(options.isolatesIdeographs)
+        if let maxLength { keys["model_max_length"] = .number(Double(maxLength)) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let contents = Array(try encoder.encode(keys)) + [UInt8(ascii: "\n")]
+        if let place { files[place].contents = contents } else { files.append((name, contents)) }
+        return files
+    }
+
+    private func copiedTokenizerFiles() throws -> [(name: String, contents: [UInt8])] {
+        try tokenizer.sourceFiles.map { path in
             guard let contents = try? wholeFile(path, atMost: 1 << 28) else {
                 throw ModelError("\(path): this tokenizer file cannot be read any more")
             }

@@ -34,7 +34,10 @@ public struct SavedModel: Sendable {
         let (path, hold) = Self.hold(path)
         (folder, self.hold) = (path, hold)
         isVerified = FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.sumsName)")
-        if isVerified { _ = try verifyCheckpoint(path) }
+        // What a run saved has checksums too. Who copies a model for its own sake may leave both files behind.
+        if isVerified || FileManager.default.fileExists(atPath: "\(path)/trainer_state.json") {
+            _ = try verifyCheckpoint(path)
+        }
         let heads = try Self.heads(of: path)
         let source = try EncoderSource(folder: path)
         model = ModelShape(source.configuration, tasks: heads.tasks, pooling: heads.pooling)
@@ -94,10 +97,17 @@ public struct SavedModel: Sendable {
 
     /// - Throws: `ModelError` where the folder holds no model at all.
     static func requirePresence(_ path: String) throws {
-        guard FileManager.default.fileExists(atPath: path + "/config.json") else {
-            throw ModelError("\(path): this is no checkpoint: it has no config.json")
-        }
+        let files = FileManager.default
+        if files.fileExists(atPath: path + "/config.json") { return }
+        guard files.fileExists(atPath: path) else { throw ModelError("\(path): there is no such folder") }
+        let latest = "\(path)/checkpoints/\(CheckpointStore.latestName)"
+        let hint = "; it is the folder of a run, with checkpoints such as \(latest)"
+        throw ModelError(
+            "\(path): this is no checkpoint: it has no config.json" + (files.fileExists(atPath: latest) ? hint : ""))
     }
+
+    /// The tasks of the heads in a model's folder; nil where it is no checkpoint.
+    static func tasks(ofHeadsIn folder: String) -> [ClassificationTask]? { (try? heads(of: folder))?.tasks }
 
     private static func heads(of path: String) throws -> Heads {
         let file = path + "/config.json"
@@ -130,11 +140,13 @@ public struct SavedModel: Sendable {
         keys[poolingKey] = .string(model.pooling.rawValue)
         keys[truncationKey] = .string(truncation.rawValue)
         keys[tasksKey] = .array(
-            model.tasks.map {
-                .object([
-                    "name": .string($0.name), "labels": .array($0.labels.map(JSONValue.string)),
-                    "kind": .string($0.kind.rawValue),
-                ])
+            model.tasks.map { task in
+                var keys: [String: JSONValue] = [
+                    "name": .string(task.name), "labels": .array(task.labels.map(JSONValue.string)),
+                    "kind": .string(task.kind.rawValue),
+                ]
+                keys["pairs"] = task.takesPairs.map(JSONValue.bool)
+                return .object(keys)
             })
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -21,16 +21,38 @@ public struct SingleTaskModel {
         }
     }
 
+    /// Where transformers will give other scores than `predict`; nil where it will not.
+    public var difference: String? {
+        guard saved.tokenizer.truncation == .headAndTail else { return nil }
+        return "of texts with more than \(saved.maxLength) tokens transformers keeps the head, and predict head and "
+            + "tail: their scores differ"
+    }
+
     /// Writes weights, configuration with the label names, and the tokenizer.
     ///
     /// - Parameter folder: is made; must not hold anything yet.
     /// - Throws: `UsageError` where the folder is not empty; a file system error.
     public func write(to folder: String) throws {
         let files = FileManager.default
+        let isThere = files.fileExists(atPath: folder)
         if let present = try? files.contentsOfDirectory(atPath: folder), !present.isEmpty {
             throw UsageError("\(folder) is not empty; choose a new folder")
         }
-        let tokenizer = try EncoderSource(folder: saved.folder).tokenizerFiles()
+        do {
+            try writeFiles(to: folder)
+        } catch {
+            // A part of a model is none, and would be in the way of another try.
+            for name in (try? files.contentsOfDirectory(atPath: folder)) ?? [] {
+                try? files.removeItem(atPath: "\(folder)/\(name)")
+            }
+            if !isThere { try? files.removeItem(atPath: folder) }
+            throw error
+        }
+    }
+
+    private func writeFiles(to folder: String) throws {
+        let files = FileManager.default
+        let tokenizer = try EncoderSource(folder: saved.folder).tokenizerFiles(maxLength: saved.maxLength)
         do {
             try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
             for (name, contents) in tokenizer + [("config.json", try configJSON())] {

@@ -28,9 +28,12 @@ final class CheckpointWriter {
     func begin(links: [String], _ reporter: RootReporter) throws {
         try run.watch.enter(.saving, step: run.state.step)
         savedState = run.state
-        if let pending, !pending.isDone {
-            reporter.warning(
-                "the checkpoint of step \(pending.state.step) is still being written: training waits for the disk")
+        if let pending {
+            pending.wait(atMost: 1)
+            if !pending.isDone {
+                reporter.warning(
+                    "the checkpoint of step \(pending.state.step) is still being written: training waits for the disk")
+            }
         }
         try finish(reporter)
         let snapshot = snapshot ?? Snapshot(run)

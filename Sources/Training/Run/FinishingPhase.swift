@@ -127,6 +127,7 @@ struct FinishingPhase {
 
     private func report(_ scores: SplitScores, _ finished: [Finished], _ reporter: RootReporter, seconds: Double) {
         let criterion = configuration.evaluation.best
+        if scores.all.isEmpty { return }
         reporter.record(
             .evaluation(
                 .init(
@@ -136,7 +137,9 @@ struct FinishingPhase {
         let back = finished.filter { !$0.isKept }.sorted { $0.task < $1.task }
             .map { configuration.tasks[$0.task].name }
         if !back.isEmpty {
-            reporter.phase("better off with the joint model on their dev files: \(back.joined(separator: ", "))")
+            reporter.phase(
+                "these keep the joint model, which is no worse on their dev files, or has none to be judged by: "
+                    + back.joined(separator: ", "))
         }
     }
 }

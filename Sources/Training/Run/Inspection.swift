@@ -41,13 +41,15 @@ public struct CheckpointDescription {
         let configuration = saved.model.configuration
         var lines = [
             "checkpoint   \(path)"
-                + (saved.isVerified ? " (verified)" : ""),
+                + (saved.isVerified ? " (verified)" : " (not verified: it has no \(Checkpoint.sumsName))"),
             "encoder      \(configuration.layerCount) layers, hidden size \(configuration.hiddenSize), "
                 + "\(configuration.attentionHeadCount) attention heads, vocabulary \(configuration.vocabularySize)",
             "parameters   \(saved.model.layout.parameterCount)",
         ]
         for task in saved.model.tasks {
-            lines.append("task         \(task.name): \(task.labels.joined(separator: ", "))")
+            let labels = task.labels.isEmpty ? "" : ": " + task.labels.joined(separator: ", ")
+            let kind = task.kind == .singleLabel ? "" : " (\(task.kind.rawValue))"
+            lines.append("task         \(task.name)\(kind)\(labels)")
         }
         if let state = try? TrainerState(file: saved.folder + "/trainer_state.json") {
             lines.append("step         \(state.step) (\(state.skippedSteps) skipped)")
@@ -58,6 +60,6 @@ public struct CheckpointDescription {
             }
         }
         lines.append("model        sha256 \(try sha256(ofFile: saved.folder + "/model.safetensors"))")
-        text = lines.joined(separator: "\n")
+        text = harmless(lines.joined(separator: "\n"))
     }
 }

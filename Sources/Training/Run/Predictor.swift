@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import MultiTaskBERT
+import TaskData
 import Tokenization
 
 /// Labels texts with one classification head of a checkpoint.
@@ -31,10 +32,14 @@ public struct Predictor {
     private let task: Int
     private let maxLength: Int
     private let pass: ModelPass
+    /// Whether a line holds two texts with a tab between them.
+    private let takesPairs: Bool
 
-    /// - Parameter maxLength: the most tokens of a text; as in training where nil.
+    /// - Parameters:
+    ///   - maxLength: the most tokens of a text; as in training where nil.
+    ///   - arePairs: whether a line is said to hold two texts with a tab between them; so it does where the task has pairs.
     /// - Throws: `ModelError`, `UsageError` and what reading the checkpoint throws.
-    public init(checkpoint: String, task name: String, maxLength: Int? = nil) throws {
+    public init(checkpoint: String, task name: String, maxLength: Int? = nil, arePairs: Bool = false) throws {
         saved = try SavedModel(checkpoint: checkpoint)
         task = try saved.index(ofTask: name)
         let maxLength = maxLength ?? saved.maxLength
@@ -43,21 +48,28 @@ public struct Predictor {
                 "--max-length is \(maxLength); this model takes from 3 to \(saved.model.configuration.maximumLength)")
         }
         self.maxLength = maxLength
+        let known = saved.model.tasks[task].takesPairs
+        if arePairs, known == false {
+            throw UsageError("--pairs: task \(name) was trained on single texts")
+        }
+        takesPairs = known ?? arePairs
+        if takesPairs, saved.model.configuration.tokenTypeCount < 2 {
+            throw UsageError("--pairs: this model has only one token type (type_vocab_size), and takes no pairs")
+        }
         pass = ModelPass(saved.model, parameters: saved.parameters.view)
     }
 
-    /// - Parameter arePairs: whether a line holds two texts with a tab between them.
-    /// - Throws: `UsageError` for a pair without a tab.
-    public func predict(_ lines: [String], arePairs: Bool = false) throws -> [Answer] {
+    /// - Parameter firstLine: the number of the first line, for errors.
+    /// - Throws: `TaskFileError` for a pair without a tab.
+    public func predict(_ lines: [String], firstLine: Int = 1) throws -> [Answer] {
         if lines.isEmpty { return [] }
-        guard !arePairs || saved.model.configuration.tokenTypeCount > 1 else {
-            throw UsageError("--pairs: this model has only one token type (type_vocab_size), and takes no pairs")
-        }
-        let sequences = try lines.map { line in
+        let sequences = try lines.enumerated().map { place, line in
             let parts =
-                arePairs ? line.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false) : [line[...]]
-            guard !arePairs || parts.count == 2 else {
-                throw UsageError("with --pairs a line needs a tab between its two texts: \(line.prefix(60))")
+                takesPairs ? line.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false) : [line[...]]
+            guard !takesPairs || parts.count == 2 else {
+                throw TaskFileError(
+                    file: "standard input", line: firstLine + place,
+                    message: "has no tab between the two texts of a pair: \(line.prefix(60))")
             }
             let text = saved.tokenizer.encode(
                 String(parts[0]), pair: parts.count == 2 ? String(parts[1]) : nil, maxLength: maxLength)
@@ -104,8 +116,8 @@ public struct TokenPrinter {
     }
 }
 
-/// A JSON string.
-func quoted(_ text: String) -> String {
+/// A JSON string; YAML reads it too.
+package func quoted(_ text: String) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .withoutEscapingSlashes
     guard let data = try? encoder.encode(text) else { return "\"\"" }

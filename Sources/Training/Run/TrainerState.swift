@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import MultiTaskBERT
+import TaskData
 
 /// What a checkpoint holds besides tensors (`trainer_state.json`).
 package struct TrainerState: Sendable, Equatable, Codable {
@@ -8,6 +9,17 @@ package struct TrainerState: Sendable, Equatable, Codable {
         var step: Int
         var criterion: String
         var score: Double
+    }
+
+    /// A task's training file, by what is in it.
+    struct TrainingFile: Sendable, Equatable, Codable {
+        var rows: Int
+        var sha256: String
+
+        init(_ file: TaskFile) {
+            rows = file.rowCount
+            sha256 = file.withContents { Checkpoints.sha256(of: $0) }
+        }
     }
 
     /// The form of this file.
@@ -27,6 +39,8 @@ package struct TrainerState: Sendable, Equatable, Codable {
     var weighting: [Double]?
     /// How far each task has come; nil before the first evaluation.
     var taskProgress: [TaskProgress]?
+    /// Of each task: plans name rows, and heads have labels, of this file and no other. Nil in older states.
+    var trainingFiles: [TrainingFile]?
     var seed: UInt64
     /// Canonical shards of a step, which a resumed run keeps.
     var shards: Int
@@ -67,6 +81,17 @@ package struct TrainerState: Sendable, Equatable, Codable {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+        }
+    }
+
+    /// - Parameter files: of a run that is to go on from here.
+    /// - Throws: `UsageError` that names a training file with other contents than the run was trained on.
+    func requireTrainingFiles(_ files: [TrainingFile], of datasets: [TaskDataset]) throws {
+        guard let trainingFiles, trainingFiles.count == files.count else { return }
+        for (dataset, (before, now)) in zip(datasets, zip(trainingFiles, files)) where before != now {
+            throw UsageError(
+                "tasks.\(dataset.name).train: \(dataset.train.name) has changed since step \(step) (\(before.rows) rows then, "
+                    + "\(now.rows) now): bring the old one back, or choose another --output")
         }
     }
 }

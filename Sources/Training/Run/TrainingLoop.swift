@@ -184,6 +184,8 @@ extension TrainingRun {
 
     /// Collective. - Returns: nil where a stop cut it short.
     private func scores(_ split: RunConfiguration.Evaluation.Split, _ reporter: RootReporter) throws -> SplitScores? {
+        let files = datasets.map { split == .dev ? $0.dev : $0.test }
+        if files.allSatisfy({ $0 == nil }) { return SplitScores(all: []) }
         reporter.phase("scoring the \(split.rawValue) files")
         try watch.enter(.evaluation, step: state.step)
         let scores = try evaluator(split).scores(replica.lanes.map(\.pass), communicator, goesOn: watch.goesOn)

@@ -121,14 +121,18 @@ public final class TrainingRun {
             operations: FileOperations(before: watch.beforeChanging))
         try watch.loading("looking for checkpoints", reporter) {}
         let identity = sha256(of: configuration.resumeIdentity.utf8)
+        var trainingFiles: [TrainerState.TrainingFile] = []
         var warnings: [String] = []
         var claim: FolderClaim?
         let found = try communicator.fromRootRank {
+            // Only rank 0 writes states.
+            trainingFiles = datasets.map { TrainerState.TrainingFile($0.train) }
             let opened = try RunFolder(path: configuration.output).open(
                 configuration, options.resume, store: store, warn: { warnings.append($0) })
             claim = opened.claim
             guard let checkpoint = opened.checkpoint else { return [] }
             var state = try TrainerState(file: checkpoint.file("trainer_state.json"))
+            try state.requireTrainingFiles(trainingFiles, of: datasets)
             if options.resume == .auto {
                 // A file may name what it likes; only what this run would write is taken from it.
                 let known = Set(
@@ -142,9 +146,13 @@ public final class TrainingRun {
         warnings.forEach(reporter.warning)
         let saved = try communicator.agreeing { try SavedState(found) }
         if let saved, saved.state.configurationDigest != identity {
+            let file = parentFolder(of: parentFolder(of: saved.checkpoint.path)) + "/run.yaml"
+            let there = try? RunConfiguration(contentsOf: file)
+            let difference = there.flatMap { configuration.firstDifference(from: $0) }
             throw AgreedFailure(
                 rank: 0, code: .wrongUsage,
-                message: "\(saved.checkpoint) belongs to a run with another configuration; choose another --output")
+                message: "\(saved.checkpoint) belongs to a run with another configuration"
+                    + (difference.map { ": \($0)" } ?? "") + ". Only a run with the same one can go on from it")
         }
         if let saved {
             let counts = [
@@ -162,7 +170,11 @@ public final class TrainingRun {
         self.store = store
         model = ModelShape(
             source.configuration,
-            tasks: datasets.map { ClassificationTask(name: $0.name, labels: $0.labelNames, kind: $0.kind) },
+            tasks: zip(datasets, configuration.tasks).map { dataset, entry in
+                ClassificationTask(
+                    name: dataset.name, labels: dataset.labelNames, kind: dataset.kind,
+                    takesPairs: entry.text.second != nil)
+            },
             pooling: configuration.pooling == .mean ? .mean : .firstToken)
         let (model, placement) = (model, try options.placement ?? RankPlacement(communicator))
         self.placement = placement
@@ -178,6 +190,7 @@ public final class TrainingRun {
             saved?.state
             ?? TrainerState(
                 taskCount: datasets.count, seed: seed, shards: plan.planner.shardCount, configurationDigest: identity)
+        state.trainingFiles = trainingFiles.isEmpty ? nil : trainingFiles
         (planner, ownShards) = (plan.planner, plan.ownShards)
         totalSteps = configuration.length.steps(
             examplesPerEpoch: datasets.reduce(0) { $0 + $1.trainingRows.count }, batchSize: configuration.batch.size)
@@ -226,7 +239,8 @@ public final class TrainingRun {
             } else if source.folder != nil {
                 let weights = try source.weights()
                 try model.loadParameters(
-                    from: weights.source, file: weights.file, as: .encoder(seed: configuration.seed), into: parameters,
+                    from: weights.source, file: weights.file,
+                    as: .encoder(seed: configuration.seed, heads: source.heads), into: parameters,
                     note: { notes.append($0) })
             } else {
                 model.initialize(parameters, seed: configuration.seed)
