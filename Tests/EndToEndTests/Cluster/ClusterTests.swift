@@ -179,7 +179,13 @@ extension EndToEnd {
             try await project.train(into: "undisturbed", Self.long)
             for (name, text) in [
                 ("qstat", "echo '    Resource_List.walltime = 00:02:10'"),
-                ("qsub", "echo \"$@\" >>\(project.path("submitted"))"),
+                (
+                    // As OpenPBS, which refuses a name that is not set.
+                    "qsub",
+                    "all=$*; until [ \"$1\" = -v ]; do shift; done; IFS=,\n"
+                        + "for name in $2; do printenv \"$name\" || exit 1; done\n"
+                        + "echo \"$all\" >>\(project.path("submitted"))"
+                ),
                 (
                     "sleep",
                     "echo \"$1\" >\(project.path("slept")); until [ -e \(project.path("go")) ]; do /bin/sleep 0.01; done"
@@ -189,9 +195,15 @@ extension EndToEnd {
                 try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: project.path(name))
             }
             try project.write("nodes", "localhost\nlocalhost\n")
+            // From the folder that it is submitted from, so that what may be left out is: these two names are not set.
+            try FileManager.default.createSymbolicLink(
+                atPath: project.path("Cluster"), withDestinationPath: LocalCluster.scripts)
+            let variables = try LocalCluster.environment().filter {
+                !$0.hasPrefix("MTBERT_HOME=") && !$0.hasPrefix("MTBERT_PROBE=")
+            }
             let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
             let command =
-                try ["PATH=\(project.folder):\(path)"] + LocalCluster.environment() + [
+                ["PATH=\(project.folder):\(path)"] + variables + [
                     "PBS_O_WORKDIR=\(project.folder)", "PBS_JOBID=7.server", "PBS_NODEFILE=\(project.path("nodes"))",
                     "RUN=run",
                     "TRAIN=run.yaml \(Self.long.joined(separator: " "))", "bash",
@@ -203,7 +215,8 @@ extension EndToEnd {
             let stopped = try await first.end(limit: 60)
             #expect(stopped.code == 75, "\(stopped)")
             #expect(try project.text("slept") == "70\n")
-            #expect(try project.text("submitted").contains("depend=afterany:7.server"))
+            let submitted = try project.text("submitted")
+            #expect(submitted.contains("depend=afterany:7.server -v RUN,TRAIN,MTBERT_PROGRAM,MPIRUN_OPTIONS "))
 
             try FileManager.default.removeItem(atPath: project.path("go"))
             let second = try await RunningProgram("/usr/bin/env", command).end(limit: 60)
