@@ -9,7 +9,9 @@
 #     75  start the same job again: it was stopped, or lost a host, and has a newer checkpoint than when it began
 #     70  do not: it failed, or was stopped, without a newer checkpoint than when it began
 #
-# SIGUSR1 or SIGTERM to the shell that runs it ends the run after a checkpoint, and sets `asked_to_stop`.
+# SIGUSR1 or SIGTERM to the shell that runs it ends the run after a checkpoint; `asked_to_stop` is then the name of the one that
+# came first. Schedulers send TERM to a job that is cancelled, or that they put back into the queue by themselves: behind it a
+# job does not start itself again.
 #
 # Environment, none of it needed:
 #     MTBERT_PROGRAM   the program [.build/release/mtbert-dist of this repository]
@@ -19,6 +21,14 @@
 mtbert_root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
 job_says() { printf '%s job: %s\n' "$(date +%T)" "$*" >&2; }
+
+# What a signal does. A TERM behind a USR1 only says that time is up.
+asked_to_stop=
+ask_to_stop() { # USR1 or TERM
+    asked_to_stop=${asked_to_stop:-$1}
+    [[ -z $job ]] || kill -USR1 "$job" 2>/dev/null
+    job_says "asked to stop"
+}
 
 # The step of a run's newest checkpoint; 0 where it has none.
 newest_step() { # RUN_FOLDER
@@ -80,8 +90,8 @@ train_on() { # HOSTFILE RUN_FOLDER [CONFIG] [OPTIONS]
     local hosts=$1 folder=$2 program=${MTBERT_PROGRAM:-$mtbert_root/.build/release/mtbert-dist}
     shift 2
     local living slots shards ranks began ended job='' code=0 further=()
-    asked_to_stop=
-    trap 'asked_to_stop=1; [[ -z $job ]] || kill -USR1 "$job" 2>/dev/null; job_says "asked to stop"' USR1 TERM
+    trap 'ask_to_stop USR1' USR1
+    trap 'ask_to_stop TERM' TERM
     living=$(mktemp)
     answering "$hosts" >"$living"
     slots=$(awk '{ n = 1; for (i = 2; i <= NF; i++) if ($i ~ /^slots=/) n = substr($i, 7); sum += n } END { print sum + 0 }' "$living")
@@ -105,6 +115,8 @@ train_on() { # HOSTFILE RUN_FOLDER [CONFIG] [OPTIONS]
     env --block-signal=TERM mpirun --hostfile "$living" -n "$ranks" "${further[@]}" \
         "$program" train "$@" --output "$folder" </dev/null &
     job=$!
+    # What came before there was a process to hand it on to.
+    [[ -z $asked_to_stop ]] || kill -USR1 "$job" 2>/dev/null
     while kill -0 "$job" 2>/dev/null; do wait "$job" || true; done
     wait "$job" || code=$?
     job=

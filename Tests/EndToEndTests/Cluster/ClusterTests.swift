@@ -144,9 +144,8 @@ extension EndToEnd {
             func ends(_ job: String) async throws -> Bool {
                 for _ in 0..<240 {
                     let described = try await status(job)
-                    if ["COMPLETED", "FAILED", "NODE_FAIL"].contains(where: { described.contains("JobState=" + $0) }) {
-                        return true
-                    }
+                    let states = ["COMPLETED", "FAILED", "NODE_FAIL", "CANCELLED"]
+                    if states.contains(where: { described.contains("JobState=" + $0) }) { return true }
                     try await Task.sleep(for: .milliseconds(500))
                 }
                 return false
@@ -166,6 +165,13 @@ extension EndToEnd {
                 described.contains("JobState=COMPLETED") && described.contains("Restarts=2"), "\(described)\n\(log)")
             #expect(try project.log("run", "resume").compactMap { $0["world_size"] as? Int } == [8, 8])
             try await Self.expectEnd(project, "run", like: "undisturbed")
+
+            let endless = ["--set", "steps=100000", "--set", "checkpoint.every=40"]
+            let cancelled = try await submit("cancelled", [project.path("run.yaml")] + endless)
+            #expect(try await Self.reaches(40, project, "cancelled"))
+            _ = try await cluster.output(of: ["scancel", cancelled])
+            #expect(try await ends(cancelled))
+            #expect(try await status(cancelled).contains("Restarts=0"))
 
             let wrong = try await submit("wrong", [project.path("run.yaml"), "--set", "stps=3"])
             #expect(try await ends(wrong))
@@ -219,6 +225,12 @@ extension EndToEnd {
             #expect(submitted.contains("depend=afterany:7.server -v RUN,TRAIN,MTBERT_PROGRAM,MPIRUN_OPTIONS "))
 
             try FileManager.default.removeItem(atPath: project.path("go"))
+            // As qdel does.
+            let cancelled = try RunningProgram("/usr/bin/env", command)
+            let reached = KillAndResume.newest(project, "run")
+            #expect(try await Self.reaches(reached + 80, project, "run", cancelled))
+            kill(cancelled.identifier, SIGTERM)
+            #expect(try await cancelled.end(limit: 60).code == 75)
             let second = try await RunningProgram("/usr/bin/env", command).end(limit: 60)
             #expect(second.code == 0, "\(second)")
             #expect(try project.text("submitted").split(separator: "\n").count == 1)
