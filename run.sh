@@ -318,10 +318,7 @@ prepare_tests() {
     # As the program chooses for itself.
     if [[ $core && -z ${MTBERT_KEEP_CORETYPE:-} ]]; then export OPENBLAS_CORETYPE=$core; fi
     export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
-    if [[ -d $root/../shared ]]; then export MTBERT_SHARED=${MTBERT_SHARED:-$(realpath "$root/../shared")}; fi
-    # For the mpirun that tests start themselves: any number of ranks, on any machine.
-    export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
-    if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+    # The one option that tests hand on to the mpirun that they start.
     if in_container && ! may_trace; then export OMPI_MCA_btl_vader_single_copy_mechanism=none; fi
 }
 
