@@ -119,11 +119,23 @@ quiet_build() { # ARGUMENTS of swift build
     grep -E '^(/.*)?warning:' "$log" | grep -v '/\.build/checkouts/' >&2 || true
 }
 
+# A build that finds nothing to do leaves the program as old as it was, so it then gets the time at which the build began:
+# newer than what the build has seen, and older than what was changed meanwhile.
+dated_build() { # ARGUMENTS of swift build
+    local began=$root/.build/run.sh.began
+    mkdir -p "$root/.build"
+    touch "$began"
+    quiet_build "$@"
+    touch -c -r "$began" "$program"
+}
+
+# Only what is built needs a compiler and the libraries' headers.
 build_program() {
+    local changed=("$root/Sources" "$root/Package.swift")
+    [[ ! -x $program || -n $(find "${changed[@]}" -newer "$program" -print -quit) ]] || return 0
     install_missing_packages
     require_swift
-    local changed=("$root/Sources" "$root/Package.swift")
-    [[ -x $program && -z $(find "${changed[@]}" -newer "$program" -print -quit) ]] || quiet_build --product mtbert-dist
+    dated_build --product mtbert-dist
 }
 
 # ---- Cores and ranks ------------------------------------------------------------------------------------------------
@@ -168,6 +180,8 @@ processor_quota() {
 # The options of mpirun for a number of ranks, into the array `launcher`.
 prepare_launcher() { # RANKS (0: as the cores allow) THREADS
     local ranks=$1 threads=$2 cores quota
+    command -v mpirun >/dev/null ||
+        fail $unavailable "no mpirun in PATH. Open MPI 4.1 or newer is needed (in Debian: apt-get install openmpi-bin)"
     cores=$(physical_cores)
     quota=$(processor_quota)
     [[ $quota ]] && ((quota < cores)) && cores=$quota || quota=
@@ -325,7 +339,7 @@ prepare_tests() {
 run_tests() {
     install_missing_packages
     require_swift
-    quiet_build --build-tests
+    dated_build --build-tests
 
     local log=$root/.build/run.sh.tests.log code=0
     prepare_tests
