@@ -255,32 +255,41 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
     # What the program tells the user to type next.
     export MTBERT_COMMAND=${MTBERT_COMMAND:-$invocation}
 
-    local code=0 signals=0 start=0
+    # 75: of a run that is asked to stop before it has begun.
+    local code=75 signals=0 start=0 job=
+    trap 'signals=$((signals + 1)); stop_job' INT TERM HUP
     if ((restarts > 0)); then
         MTBERT_START_FILE=$(mktemp)
         export MTBERT_START_FILE
         # shellcheck disable=SC2064
         trap "rm -f '$MTBERT_START_FILE'" EXIT
     fi
-    set -m
-    while :; do
+    while ((signals == 0)); do
+        ((start == 0)) || say "run.sh: it starts again from there ($start of $restarts)"
         run_once && code=0 || code=$?
-        ((restarts > start && signals == 0)) || return $code
-        may_restart $code || return $code
+        if ((restarts == start || signals > 0)) || ! may_restart $code; then break; fi
         start=$((start + 1))
-        say "run.sh: it starts again from there ($start of $restarts)"
         # Wherever the first start went on from.
         ((start > 1)) || command+=(--resume auto)
     done
+    trap - INT TERM HUP
+    return $code
 }
 
-# Runs `launcher` with `command`, and passes signals on; counts them in `signals`.
+# Runs `launcher` with `command` as `job`, which signals are passed on to.
 run_once() {
+    local code=0
+    # Job control gives it a process group of its own; while it is waited for there is none, or bash would do so without rest
+    # where it is suspended.
+    set -m
     "${launcher[@]}" "$program" "${command[@]:1}" </dev/null &
-    local job=$! code=0
-    trap 'signals=$((signals + 1)); stop_job $job $signals' INT TERM HUP
+    job=$!
+    set +m
+    # What came before there was a job.
+    ((signals == 0)) || stop_job
     while kill -0 $job 2>/dev/null; do wait $job || true; done
     wait $job || code=$?
+    job=
     ((signals < 2)) || return $code
     case $code in
     0 | 64 | 65 | 70 | 75) ;;
@@ -305,12 +314,14 @@ may_restart() { # CODE
     say "run.sh: the run ended with $1 behind the checkpoint of step $((10#$latest))"
 }
 
-stop_job() { # PROCESS HOW_OFTEN_ASKED
-    if (($2 > 1)); then
-        kill -TERM "$1" 2>/dev/null || true
+# Passes on to `job`, where there is one, what `signals` have asked for.
+stop_job() {
+    if [[ -z $job ]]; then return; fi
+    if ((signals > 1)); then
+        kill -TERM "$job" 2>/dev/null || true
     else
         say "run.sh: stopping after a checkpoint; once more stops at once"
-        kill -USR1 "$1" 2>/dev/null || true
+        kill -USR1 "$job" 2>/dev/null || true
     fi
 }
 
