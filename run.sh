@@ -250,8 +250,10 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
     [[ $restarts == 0 || $subcommand == train ]] || fail $wrong_usage "--restarts is for train"
     build_program
     prepare_launcher "$ranks" "$threads"
-    local command=(mtbert-dist "$subcommand" "${arguments[@]}")
-    say "${launcher[*]} ${command[*]}"
+    local command=("$subcommand" "${arguments[@]}") line
+    # So that it can be typed again, from here.
+    printf -v line '%q ' "${launcher[@]}" "${program#"$(pwd -P)/"}" "${command[@]}"
+    say "${line% }"
     # What the program tells the user to type next.
     export MTBERT_COMMAND=${MTBERT_COMMAND:-$invocation}
 
@@ -282,7 +284,7 @@ run_once() {
     # Job control gives it a process group of its own; while it is waited for there is none, or bash would do so without rest
     # where it is suspended.
     set -m
-    "${launcher[@]}" "$program" "${command[@]:1}" </dev/null &
+    "${launcher[@]}" "$program" "${command[@]}" </dev/null &
     job=$!
     set +m
     # What came before there was a job.
