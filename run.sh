@@ -412,9 +412,23 @@ bench_round() { # FILE
     "${launcher[@]}" "$program" bench --json --threads 1 "${work[@]}" >>"$1.own"
     "${launcher[@]}" "$program" bench --json --threads 1 "${work[@]}" --balance tokens >>"$1.balanced"
     [[ $peer ]] || return 0
+    peer_round "$1.plain" "${work[@]}"
+    peer_round "$1.group" "${work[@]}" --group
+}
+
+# One measurement of PyTorch. Where one fails, its column stays empty in this line of the table.
+peer_round() { # FILE ARGUMENTS
+    local file=$1
+    shift
+    [[ ! -e $file.failed ]] || return 0
     local torchrun=("$python" -m torch.distributed.run --nproc-per-node "$ranks" "$root/Tests/Oracles/torch_bench.py")
-    OMP_NUM_THREADS=1 "${torchrun[@]}" "${work[@]}" 2>/dev/null >>"$1.plain"
-    OMP_NUM_THREADS=1 "${torchrun[@]}" "${work[@]}" --group 2>/dev/null >>"$1.group"
+    if ! OMP_NUM_THREADS=1 "${torchrun[@]}" "$@" >>"$file" 2>"$file.errors"; then
+        # Behind the words of a process that failed come many more, which only say that one did.
+        sed '/ failed (exitcode: /,$d' "$file.errors" | tail -n 10 >&2
+        say "run.sh: PyTorch failed with that, so its column (${file##*.}) stays empty in this line"
+        rm -f "$file"
+        : >"$file.failed"
+    fi
 }
 
 bench_line() { # FILE
