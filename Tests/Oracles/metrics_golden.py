@@ -1,6 +1,7 @@
 """Writes the expected scores of Tests/MetricsTests/ConfusionGolden.swift, computed by scikit-learn.
 
-    python Tests/Oracles/metrics_golden.py > Tests/MetricsTests/ConfusionGolden.swift
+    python Tests/Oracles/metrics_golden.py > Tests/MetricsTests/ConfusionGolden.swift &&
+        swift format -i Tests/MetricsTests/ConfusionGolden.swift
 
 needs numpy and scikit-learn; the cases are drawn with a fixed seed, so the output is the same every time.
 """

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Writes what the tokenizer tests expect, as answered by transformers' BertTokenizerFast.
 
-    tokenizer_expected.py                          writes Tests/TokenizationTests/ExpectedIDs.swift
-    tokenizer_expected.py --golden FILE MODEL DATA writes ids of real lines, for MTBERT_TOKENIZER_GOLDEN
+    tokenizer_expected.py && swift format -i Tests/TokenizationTests/ExpectedIDs.swift
+        writes that file
+    tokenizer_expected.py --golden FILE MODEL DATA
+        writes ids of real lines, for MTBERT_TOKENIZER_GOLDEN
 
 A golden file has {"model": MODEL} in its first line, and {"text": ..., "ids": [...]} in each further one.
 """
