@@ -119,8 +119,8 @@ quiet_build() { # ARGUMENTS of swift build
     grep -E '^(/.*)?warning:' "$log" | grep -v '/\.build/checkouts/' >&2 || true
 }
 
-# A build that finds nothing to do leaves the program as old as it was, so it then gets the time at which the build began:
-# newer than what the build has seen, and older than what was changed meanwhile.
+# A build that finds nothing to do leaves the program as old as it was. So it gets the time at which the build began: newer
+# than what the build has seen, and older than what was changed meanwhile.
 dated_build() { # ARGUMENTS of swift build
     local began=$root/.build/run.sh.began
     mkdir -p "$root/.build"
@@ -281,8 +281,8 @@ run_ranked() { # DEFAULT_RANKS SUBCOMMAND [ARGUMENTS]
 # Runs `launcher` with `command` as `job`, which signals are passed on to.
 run_once() {
     local code=0
-    # Job control gives it a process group of its own; while it is waited for there is none, or bash would do so without rest
-    # where it is suspended.
+    # Job control gives it a process group of its own. Only for the start: where a job is suspended, bash with job control
+    # waits for it without rest.
     set -m
     "${launcher[@]}" "$program" "${command[@]}" </dev/null &
     job=$!

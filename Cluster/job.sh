@@ -9,9 +9,9 @@
 #     75  start the same job again: it was stopped, or lost a host, and has a newer checkpoint than when it began
 #     70  do not: it failed, or was stopped, without a newer checkpoint than when it began
 #
-# SIGUSR1 or SIGTERM to the shell that runs it ends the run after a checkpoint; `asked_to_stop` is then the name of the one that
-# came first. Schedulers send TERM to a job that is cancelled, or that they put back into the queue by themselves: behind it a
-# job does not start itself again.
+# SIGUSR1 or SIGTERM to the shell that runs it ends the run after a checkpoint; `asked_to_stop` is then USR1 or TERM, the
+# one that came first. Schedulers send TERM to a job that is cancelled, or that they put back into the queue by themselves:
+# behind it a job does not start itself again.
 #
 # Environment, none of it needed:
 #     MTBERT_PROGRAM   the program [.build/release/mtbert-dist of this repository]
