@@ -295,7 +295,7 @@ run_once() {
     ((signals < 2)) || return $code
     case $code in
     0 | 64 | 65 | 70 | 75) ;;
-    13[0-9] | 14[0-9] | 15[0-9]) say "run.sh: a rank was ended by signal $((code - 128)) ($(kill -l $((code - 128))))" ;;
+    129 | 13[0-9] | 14[0-9] | 15[0-9]) say "run.sh: a rank was ended by signal $((code - 128)) ($(kill -l $((code - 128))))" ;;
     *) say "run.sh: mpirun ended with $code; for its own words, run the line above without --quiet" ;;
     esac
     return $code

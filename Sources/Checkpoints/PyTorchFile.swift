@@ -132,5 +132,8 @@ public final class PyTorchFile: TensorSource {
 
 /// Opens a file of tensors for reading: safetensors, or what PyTorch saved, told apart by how it begins.
 public func openTensors(_ path: String) throws -> any TensorSource {
-    try PyTorchFile.isArchive(InputFile(path)) ? PyTorchFile(path) : SafetensorsFile(path)
+    let file = try InputFile(path)
+    // Older versions of PyTorch saved a bare pickle, which is refused by its name.
+    let isPickle = try path.hasSuffix(".bin") && file.size >= 2 && file.bytes(0..<2) == [0x80, 2]
+    return try isPickle || PyTorchFile.isArchive(file) ? PyTorchFile(path) : SafetensorsFile(path)
 }

@@ -10,12 +10,13 @@ final class SharedWindow: SharedMemory, @unchecked Sendable {
 
     init(byteCount: Int, world: World) throws {
         self.world = world
+        // With a line to spare, see `wholeLines`.
+        let bytes = (byteCount + Self.line - 1) / Self.line * Self.line + Self.line
         var window: MPI_Win?
         var own: UnsafeMutableRawPointer?
         try check(
             withUnsafeMutablePointer(to: &own) {
-                MPI_Win_allocate_shared(
-                    MPI_Aint((byteCount + Self.line - 1) / Self.line * Self.line + Self.line), 1, cmpi_info_null(), world.communicator, $0, &window)
+                MPI_Win_allocate_shared(MPI_Aint(bytes), 1, cmpi_info_null(), world.communicator, $0, &window)
             }, "MPI_Win_allocate_shared")
         guard let window else {
             throw MPIError(call: "MPI_Win_allocate_shared", explanation: "no window was made")

@@ -115,7 +115,8 @@ public final class World: Communicator, @unchecked Sendable {
             try check(MPI_Get_count(&status, cmpi_byte(), &count), "MPI_Get_count")
             guard count == piece.count else {
                 throw MPIError(
-                    call: "MPI_Recv", explanation: "\(count) bytes came from rank \(rank) where \(piece.count) were due")
+                    call: "MPI_Recv",
+                    explanation: "\(count) bytes came from rank \(rank) where \(piece.count) were due")
             }
         }
     }

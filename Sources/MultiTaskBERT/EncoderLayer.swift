@@ -16,7 +16,7 @@ struct EncoderLayer {
     /// - Parameter saved: its `input` is read, all else in it is overwritten.
     func forward(
         _ batch: PackedBatch, _ weights: EncoderWeights.Layer, _ vectors: ModelTensors.LayerVectors,
-        _ saved: LayerActivations, _ work: LayerGradients
+        _ saved: LayerActivations, _ work: LayerWorkspace
     ) {
         func product(_ left: OperandView, _ weight: ProductOperand, _ rows: LayerRows, into result: MatrixView) {
             let products = work.products(rows.shardOffsets(batch))
@@ -86,7 +86,7 @@ struct EncoderLayer {
     ///   - shardVectors: for each shard where the gradients of the layer's vectors go.
     func backward(
         _ dOutput: MatrixView, into dInput: MatrixView, _ batch: PackedBatch, _ weights: EncoderWeights.Layer,
-        _ vectors: ModelTensors.LayerVectors, _ saved: LayerActivations, _ work: LayerGradients,
+        _ vectors: ModelTensors.LayerVectors, _ saved: LayerActivations, _ work: LayerWorkspace,
         shardVectors: [ModelTensors.LayerVectors], into gradients: ModelTensors.Layer?
     ) {
         func weightGradient(

@@ -7,7 +7,7 @@ import LinearAlgebra
 /// is then shared by all layers.
 final class LayerActivations {
     private let precision: ProductPrecision
-    private let buffers, halfBuffers: [GrowingBuffer]
+    private let memory: Memory
     /// The layer's input as its first product takes it [tokens, hiddenSize].
     private(set) var input = ProductOperand.empty
     /// The rows of the input that the queries and the residual sum take [rows, hiddenSize].
@@ -32,11 +32,28 @@ final class LayerActivations {
     /// The layer's output [rows, hiddenSize].
     private(set) var output = MatrixView.empty
 
+    /// The memory of each, by its name; of operands in both forms.
+    private struct Memory {
+        let projections, queries, context, attended, selected, intermediate, output: GrowingBuffer
+        let attentionNormalized, outputNormalized: GrowingBuffer
+        let attentionStatistics, attentionDeviation, outputDeviation: GrowingBuffer
+        let halfInput, halfContext, halfAttended, halfSelected: GrowingBuffer
+
+        init(in arena: MemoryArena?) {
+            // All but the statistics and the deviations take part in products.
+            func buffer() -> GrowingBuffer { GrowingBuffer(in: arena) }
+            (projections, queries, context, attended) = (buffer(), buffer(), buffer(), buffer())
+            (selected, intermediate, output) = (buffer(), buffer(), buffer())
+            (attentionNormalized, outputNormalized) = (buffer(), buffer())
+            (attentionStatistics, attentionDeviation) = (GrowingBuffer(), GrowingBuffer())
+            outputDeviation = GrowingBuffer()
+            (halfInput, halfContext, halfAttended, halfSelected) = (buffer(), buffer(), buffer(), buffer())
+        }
+    }
+
     init(_ precision: ProductPrecision, in arena: MemoryArena?) {
         self.precision = precision
-        // All but the statistics and the deviations take part in products.
-        buffers = (0..<12).map { GrowingBuffer(in: [1, 4, 8].contains($0) ? nil : arena) }
-        halfBuffers = (0..<4).map { _ in GrowingBuffer(in: arena) }
+        memory = Memory(in: arena)
     }
 
     /// - Parameters:
@@ -60,36 +77,38 @@ final class LayerActivations {
         func matrix(_ buffer: GrowingBuffer, _ rows: Int, columns: Int) -> MatrixView {
             vector(buffer, rows * columns).matrix(rows: rows, columns: columns)
         }
-        func half(_ index: Int, _ rows: Int) -> BFloat16View? {
+        func half(_ buffer: GrowingBuffer, _ rows: Int) -> BFloat16View? {
             guard precision == .bfloat16 else { return nil }
-            let memory = vector(halfBuffers[index], VectorView.elements(ofBFloat16: rows * hidden))
+            let memory = vector(buffer, VectorView.elements(ofBFloat16: rows * hidden))
             return memory.bfloat16Matrix(rows: rows, columns: hidden)
         }
         let isWhole = layerRows == .tokens
-        projections = matrix(buffers[0], tokens, columns: (isWhole ? 3 : 2) * hidden)
+        projections = matrix(memory.projections, tokens, columns: (isWhole ? 3 : 2) * hidden)
         attentionStatistics = vector(
-            buffers[1],
+            memory.attentionStatistics,
             Attention.statisticsCount(headCount: configuration.attentionHeadCount, batch.sequenceOffsets[...]))
-        input = ProductOperand(single: states, half: half(0, tokens))
-        context = ProductOperand(single: matrix(buffers[2], rows, columns: hidden), half: half(1, rows))
+        input = ProductOperand(single: states, half: half(memory.halfInput, tokens))
+        context = ProductOperand(
+            single: matrix(memory.context, rows, columns: hidden), half: half(memory.halfContext, rows))
         if isWhole {
             (selected, queries) = (input, nil)
         } else {
-            selected = ProductOperand(single: matrix(buffers[10], rows, columns: hidden), half: half(3, rows))
-            queries = matrix(buffers[11], rows, columns: hidden)
+            selected = ProductOperand(
+                single: matrix(memory.selected, rows, columns: hidden), half: half(memory.halfSelected, rows))
+            queries = matrix(memory.queries, rows, columns: hidden)
         }
-        attentionNormalized = matrix(buffers[3], rows, columns: hidden)
-        attentionInverseDeviation = vector(buffers[4], rows)
+        attentionNormalized = matrix(memory.attentionNormalized, rows, columns: hidden)
+        attentionInverseDeviation = vector(memory.attentionDeviation, rows)
         // Of the two forms in which a product may take it, the backward pass reads one only.
-        let attendedHalf = half(2, rows)
+        let attendedHalf = half(memory.halfAttended, rows)
         attended = ProductOperand(
             single: attendedHalf == nil
-                ? matrix(buffers[5], rows, columns: hidden) : shared.attended.matrix(rows: rows, columns: hidden),
+                ? matrix(memory.attended, rows, columns: hidden) : shared.attended.matrix(rows: rows, columns: hidden),
             half: attendedHalf)
-        intermediate = matrix(buffers[6], rows, columns: configuration.intermediateSize)
-        outputNormalized = matrix(buffers[7], rows, columns: hidden)
-        outputInverseDeviation = vector(buffers[8], rows)
-        output = matrix(buffers[9], rows, columns: hidden)
+        intermediate = matrix(memory.intermediate, rows, columns: configuration.intermediateSize)
+        outputNormalized = matrix(memory.outputNormalized, rows, columns: hidden)
+        outputInverseDeviation = vector(memory.outputDeviation, rows)
+        output = matrix(memory.output, rows, columns: hidden)
     }
 
     /// Elements that `reserve` takes from an arena for each token of a batch.
@@ -111,12 +130,13 @@ final class SharedActivations {
     init(in arena: MemoryArena?) { attended = GrowingBuffer(in: arena) }
 }
 
-/// Memory for the gradients inside a layer, shared by all layers, and the time that they take.
+/// Memory that all layers use one after the other, for the gradients inside a layer and for single operations of both passes, and
+/// the time that these take.
 ///
 /// What the gradients of weights are computed from is there twice where lanes sum them together: a lane goes on with the layer
 /// below before they are computed.
-final class LayerGradients {
-    private let buffers: [GrowingBuffer]
+final class LayerWorkspace {
+    private let activatedMemory, contextMemory: GrowingBuffer
     private let sets: [OperandBuffers]
     private var current = 0
     /// Of the product that ends the feed-forward block [rows, hiddenSize].
@@ -165,7 +185,7 @@ final class LayerGradients {
         self.sharing = sharing
         productScratch = sharing?.scratch ?? ProductScratch()
         tree = sharing?.tree ?? GrowingBuffer()
-        buffers = (0..<2).map { _ in GrowingBuffer(in: sharing?.arena) }
+        (activatedMemory, contextMemory) = (GrowingBuffer(in: sharing?.arena), GrowingBuffer(in: sharing?.arena))
         sets = (0..<(sharing == nil ? 1 : 2)).map { _ in OperandBuffers(in: sharing?.arena) }
     }
 
@@ -221,13 +241,13 @@ final class LayerGradients {
         if case .single(let matrix) = intermediate {
             activated = matrix
         } else {
-            activated = buffers[0].matrix(rows: rows, columns: configuration.intermediateSize)
+            activated = activatedMemory.matrix(rows: rows, columns: configuration.intermediateSize)
         }
         attentionProduct = operand(set.attention, rows, columns: hidden)
         let isWhole = layerRows == .tokens
         projections = operand(set.projections, tokens, columns: (isWhole ? 3 : 2) * hidden)
         queries = isWhole ? nil : operand(set.queries, rows, columns: hidden)
-        context = buffers[1].matrix(rows: rows, columns: hidden)
+        context = contextMemory.matrix(rows: rows, columns: hidden)
     }
 
     /// Where attention's backward pass writes.

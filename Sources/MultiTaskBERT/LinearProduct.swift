@@ -190,7 +190,9 @@ extension LinearProduct {
                         : .half(half(job, JobField.left), half(job, JobField.right)),
                     shardOffsets: Array(job[JobField.shardOffsets...]))
             }, result: single(first, JobField.result))
-        let (rows, columns) = (whole.result.rows, whole.result.columns)
-        self = whole.part(part, of: BlockGrid(rows: rows, columns: columns, height: first[JobField.height], width: first[JobField.width]))
+        let grid = BlockGrid(
+            rows: whole.result.rows, columns: whole.result.columns, height: first[JobField.height],
+            width: first[JobField.width])
+        self = whole.part(part, of: grid)
     }
 }

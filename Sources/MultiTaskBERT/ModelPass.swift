@@ -13,7 +13,7 @@ public final class ModelPass {
     private let sharing: ProductSharing?
     /// Where the gradients of weights go that lanes sum together.
     private let sums: ModelTensors?
-    private let work: LayerGradients
+    private let work: LayerWorkspace
     private let hidden, first: GrowingBuffer
     private let shardVectors = GrowingBuffer()
     private let means = GrowingBuffer()
@@ -32,7 +32,7 @@ public final class ModelPass {
         self.model = model
         self.fineTuning = fineTuning
         encoderWeights = weights ?? EncoderWeights(model, parameters: parameters, .single)
-        work = LayerGradients(encoderWeights.precision, sharing)
+        work = LayerWorkspace(encoderWeights.precision, sharing)
         self.sharing = sharing
         sums = sharing.map { model.tensors($0.sums) }
         let arena = sharing?.arena
@@ -269,6 +269,8 @@ public final class ModelPass {
         ].map {
             scatterAdd(dEmbedded, indices: $0.0, shardOffsets: batch.shardOffsets, into: $0.1, scratch: work.tree)
         }
+        // A text may spell out the padding token, whose embedding is not trained (`padding_idx` of PyTorch).
+        if touched[0].contains(Int32(configuration.paddingID)) { tables.words.row(configuration.paddingID).fill(0) }
         gradient.noteTouchedWords(touched[0])
     }
 

@@ -183,7 +183,7 @@ extension ProductSharing {
         // The last layer's rows are those of the sequences, whose number may come to grow in several steps.
         let layers = (configuration.layerCount + 2) * layer
         let other =
-            ModelPass.elementsPerToken(configuration) + LayerGradients.elementsPerToken(configuration, precision)
+            ModelPass.elementsPerToken(configuration) + LayerWorkspace.elementsPerToken(configuration, precision)
         let roundings = 64 * 16 * (configuration.layerCount + 2)
         return MemoryLayout<Float>.stride * (mostTokens * (layers + other) + roundings)
     }

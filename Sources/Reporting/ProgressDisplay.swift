@@ -31,19 +31,19 @@ public final class ProgressDisplay: RunObserver {
     ///   - output: where to show it.
     ///   - plainInterval: seconds between plain lines.
     ///   - directory: paths inside this folder are shown relative to it.
-    ///   - command: how the user calls the program, for the commands to go on with.
+    ///   - command: how the user calls the program, for the commands to go on with; as it was called where nil.
     ///   - clock: seconds since any point in time, never falling.
     public init(
         output: TextOutput = .standardError(), plainInterval: Double = 10,
         directory: String = FileManager.default.currentDirectoryPath,
-        command: String = ProcessInfo.processInfo.environment["MTBERT_COMMAND"] ?? "mtbert-dist",
+        command: String? = ProcessInfo.processInfo.environment["MTBERT_COMMAND"],
         clock: @escaping @Sendable () -> Double = { ProcessInfo.processInfo.systemUptime }
     ) {
         self.output = output
         self.clock = clock
         self.plainInterval = plainInterval
         self.directory = directory
-        self.command = command
+        self.command = command ?? shellQuoted(CommandLine.arguments.first ?? "mtbert-dist")
     }
 
     public func record(_ event: RunEvent) {

@@ -44,6 +44,8 @@ import Testing
 
     @Test func tellsSafetensorsApart() throws {
         #expect(try openTensors(folder.write(safetensors("{}"))) is SafetensorsFile)
+        let pickle = try folder.write([0x80, 2, 0x8A, 10] + [UInt8](repeating: 0, count: 100), to: "pytorch_model.bin")
+        #expect(message { _ = try openTensors(pickle) }.contains("is no archive that PyTorch 1.6 or later wrote"))
         #expect(message { _ = try openTensors(folder.write([])) }.contains("too short for a safetensors file"))
         #expect(message { _ = try PyTorchFile(folder.write([0x80, 2])) }.contains("PyTorch 1.6 or later"))
     }

@@ -141,6 +141,20 @@ extension EndToEnd {
             try await expectSameResult(project)
         }
 
+        /// As by a program that writes a file anew in its place.
+        @Test func aFileThatIsCutShortWhileItIsRead() async throws {
+            let project = try Project()
+            let rows = String(repeating: "the film is good\tgood\nthe film\tbad\nnot\tfine\n", count: 20_000)
+            try project.write("data/mood.train.tsv", "text\tlabel\n" + rows)
+            let running = try Program.start(project.training(into: "run", ["--set", "steps=100000"]), ranks: 2)
+            #expect(try await waits(limit: 60) { (try? project.log("run", "step").count) ?? 0 >= 3 })
+            let file = try #require(FileHandle(forWritingAtPath: project.path("data/mood.train.tsv")))
+            try file.truncate(atOffset: 100)
+            let outcome = try await running.end(limit: 60)
+            #expect(outcome.code == 65, "\(outcome)")
+            #expect(outcome.errors.contains("was cut short while it was read"), "\(outcome)")
+        }
+
         @Test func aTimeLimit() async throws {
             let project = try Project()
             let long = ["--set", "steps=100000", "--set", "evaluation.every=0", "--set", "checkpoint.every=0"]

@@ -21,6 +21,20 @@ import Testing
         }
     }
 
+    /// A text may spell out the padding token.
+    @Test func thePaddingTokenHasNoGradient() throws {
+        let (model, parameters, _) = try ShardIndependenceTests().tinyModel(shards: 1)
+        let sequence = PackedBatch.Sequence(ids: [2, 0, 7, 0, 3], secondSegmentStart: 5, task: 0, label: 1)
+        let gradient = GradientBuffer(model)
+        _ = ModelPass(model, parameters: parameters.view).gradient(
+            PackedBatch(shards: [(0, [sequence])]), weights: [1, 1, 1], dropoutKey: nil, into: gradient)
+        let (words, size) = (try #require(model.layout.tensors.first).range.lowerBound, model.configuration.hiddenSize)
+        for (word, isTrained) in [(0, false), (2, true), (7, true), (3, true)] {
+            let row = gradient.flat.slice(words + word * size..<words + (word + 1) * size).array
+            #expect(row.contains { $0 != 0 } == isTrained, "word \(word)")
+        }
+    }
+
     @Test func ratesFallFromTheTopLayerDown() throws {
         let (model, _, _) = try ShardIndependenceTests().tinyModel(shards: 1)
         let fineTuning = FineTuning(frozenDepth: 0, layerDecay: 0.5)

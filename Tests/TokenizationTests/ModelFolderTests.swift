@@ -38,11 +38,12 @@ final class TemporaryFolder {
         normalizer: String = #"{"type": "BertNormalizer", "lowercase": true}"#,
         model: String = #""type": "WordPiece""#, added: String = "[]",
         vocabulary: String =
-            ###""[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "the": 4, "@@s": 5, "##s": 6, "The": 7"###
+            ###""[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "the": 4, "@@s": 5, "##s": 6, "The": 7"###,
+        postProcessor: String = "null"
     ) -> String {
         """
         {"added_tokens": \(added), "normalizer": \(normalizer), "pre_tokenizer": {"type": "BertPreTokenizer"},
-         "post_processor": null,
+         "post_processor": \(postProcessor),
          "model": {\(model), "vocab": {\(vocabulary)}}}
         """
     }
@@ -53,6 +54,22 @@ final class TemporaryFolder {
         #expect([tokenizer.padID, tokenizer.unknownID, tokenizer.clsID, tokenizer.sepID] == [0, 1, 2, 3])
         #expect(tokenizer.maskID == 4)
         #expect(tokenizer.encode("The CAFÉ 中文").ids == [2, 5, 9, 10, 11, 3])
+    }
+
+    @Test func specialTokensElsewhereAreRefused() throws {
+        func template(_ single: String) -> String {
+            #"{"type": "TemplateProcessing", "single": [\#(single)]}"#
+        }
+        let (cls, text, sep) = (
+            #"{"SpecialToken": {"id": "[CLS]", "type_id": 0}}"#, #"{"Sequence": {"id": "A", "type_id": 0}}"#,
+            #"{"SpecialToken": {"id": "[SEP]", "type_id": 0}}"#
+        )
+        let usual = tokenizerJSON(postProcessor: template([cls, text, sep].joined(separator: ", ")))
+        #expect(try load(["tokenizer.json": usual]).encode("the").ids == [2, 4, 3])
+        for other in [[cls, text], [text, sep], [cls, sep, text], [cls, text, sep, sep]] {
+            let json = tokenizerJSON(postProcessor: template(other.joined(separator: ", ")))
+            #expect(message(["tokenizer.json": json]).contains("post_processor.single is no template of BERT's"))
+        }
     }
 
     @Test func theConfigurationIsHonoured() throws {

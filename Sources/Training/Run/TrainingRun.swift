@@ -107,6 +107,12 @@ public final class TrainingRun {
             }
         }
         for dataset in datasets { reporter.droppedRows(dataset) }
+        for entry in configuration.tasks {
+            for (split, file) in [("dev", entry.dev), ("test", entry.test)] where file == entry.train {
+                reporter.warning(
+                    "tasks.\(entry.name).\(split) is the file that the task is trained on: its scores say little")
+            }
+        }
         var (source, precision) = try watch.loading("reading the model", reporter) {
             (
                 try EncoderSource(configuration, onProgress: watch.noteProgress),
