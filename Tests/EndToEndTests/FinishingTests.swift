@@ -20,6 +20,8 @@ extension EndToEnd {
             try await project.train(into: "one", keys)
             let expected = try finishedScores(project, "one")
             #expect(expected.count == 1)
+            // The end comes last.
+            #expect(try project.log("one").last?["event"] as? String == "end")
             try await project.train(into: "four", ranks: 4, keys)
             #expect(try finishedScores(project, "four") == expected)
             for task in ["yesno", "mood"] {
@@ -36,6 +38,7 @@ extension EndToEnd {
                 project.training(into: "stopped", keys), fault: "rank=0,phase=step,step=5,kind=term")
             #expect(stopped.code == 75, "\(stopped)")
             #expect(try finishedScores(project, "stopped").isEmpty)
+            #expect(try project.log("stopped", "end").last?["status"] as? String == "stopped")
             try await project.train(into: "stopped", keys)
             #expect(try finishedScores(project, "stopped") == expected)
         }

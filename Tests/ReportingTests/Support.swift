@@ -23,7 +23,7 @@ final class Screen: Sendable {
     func display(isLive: Bool, usesColor: Bool = false, width: Int = 200) -> ProgressDisplay {
         let output = TextOutput(
             isLive: isLive, usesColor: usesColor, width: { width }, write: { [self] text in take(in: text) })
-        return ProgressDisplay(output: output, directory: "/here", clock: { [self] in time })
+        return ProgressDisplay(output: output, directory: "/here", command: "mtbert-dist", clock: { [self] in time })
     }
 }
 

@@ -202,7 +202,8 @@ private final class SmallHub: Sendable {
         let nobody = HubCache(environment: ["HF_HUB_CACHE": folder, "HF_ENDPOINT": "http://127.0.0.1:9"])
         #expect(
             problem { try nobody.folder(of: "no/model") }.hasPrefix(
-                "http://127.0.0.1:9/no/model/resolve/main/config.json: "))
+                "model: no/model is neither a folder here nor in the hub cache CACHE, and "
+                    + "http://127.0.0.1:9/no/model/resolve/main/config.json: "))
         #expect(
             problem { try HubCache(environment: ["HF_HUB_CACHE": folder, "HF_ENDPOINT": "ftp://x"]).folder(of: "a/b") }
                 .contains("no address of a hub"))

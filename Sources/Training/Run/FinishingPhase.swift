@@ -154,10 +154,28 @@ extension TrainingRun {
     public func trainAndFinish(
         _ observer: any RunObserver, logging: (TrainingRun) throws -> any RunObserver
     ) throws -> Bool {
-        guard try train(observer).status == .finished else { return false }
-        if configuration.finishing.epochs == 0 { return true }
-        let reporter = RootReporter(isRoot: isRoot, observer: observer)
-        return try FinishingPhase(after: self)?.run(reporter, logging: logging) != nil
+        if configuration.finishing.epochs == 0 { return try train(observer).status == .finished }
+        let course = CourseObserver(observer)
+        var end = try train(course)
+        if end.status == .finished {
+            let reporter = RootReporter(isRoot: isRoot, observer: course)
+            let scores = try FinishingPhase(after: self)?.run(reporter, logging: logging)
+            if scores == nil { end.status = .stopped }
+        }
+        if isRoot { observer.record(.end(end)) }
+        return end.status == .finished
+    }
+}
+
+/// Passes on everything but the end of a run that something else follows.
+private struct CourseObserver: RunObserver {
+    private let observer: any RunObserver
+
+    init(_ observer: any RunObserver) { self.observer = observer }
+
+    func record(_ event: RunEvent) {
+        if case .end = event { return }
+        observer.record(event)
     }
 }
 
