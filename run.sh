@@ -284,7 +284,8 @@ run_once() {
     # Job control gives it a process group of its own. Only for the start: where a job is suspended, bash with job control
     # waits for it without rest.
     set -m
-    "${launcher[@]}" "$program" "${command[@]}" </dev/null &
+    # Before mpirun takes the signal for itself it would be ended by it.
+    (trap '' USR1 && exec "${launcher[@]}" "$program" "${command[@]}") </dev/null &
     job=$!
     set +m
     # What came before there was a job.
@@ -293,6 +294,8 @@ run_once() {
     wait $job || code=$?
     job=
     ((signals < 2)) || return $code
+    # A rank that has only just begun is ended by what asks it to stop.
+    if ((signals > 0 && code == 138)); then code=75; fi
     case $code in
     0 | 64 | 65 | 70 | 75) ;;
     129 | 13[0-9] | 14[0-9] | 15[0-9]) say "run.sh: a rank was ended by signal $((code - 128)) ($(kill -l $((code - 128))))" ;;
@@ -323,7 +326,8 @@ stop_job() {
         kill -TERM "$job" 2>/dev/null || true
     else
         say "run.sh: stopping after a checkpoint; once more stops at once"
-        kill -USR1 "$job" 2>/dev/null || true
+        # Again and again: at first mpirun has no ranks that it could hand the signal on to.
+        (while kill -USR1 "$job" 2>/dev/null; do command -p sleep 1; done) &
     fi
 }
 

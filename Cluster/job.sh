@@ -26,8 +26,13 @@ job_says() { printf '%s job: %s\n' "$(date +%T)" "$*" >&2; }
 asked_to_stop=
 ask_to_stop() { # USR1 or TERM
     asked_to_stop=${asked_to_stop:-$1}
-    [[ -z $job ]] || kill -USR1 "$job" 2>/dev/null
+    hand_on_stop
     job_says "asked to stop"
+}
+
+# Asks mpirun to stop, where it runs: again and again, since at first it has no ranks that it could hand the signal on to.
+hand_on_stop() {
+    [[ -z $job ]] || (while kill -USR1 "$job" 2>/dev/null; do command -p sleep 1; done) &
 }
 
 # The step of a run's newest checkpoint; 0 where it has none.
@@ -112,11 +117,12 @@ train_on() { # HOSTFILE RUN_FOLDER [CONFIG] [OPTIONS]
     export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl:-5}
     export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes:-3}
     # SIGTERM is kept from mpirun, which would kill the ranks on it; SIGUSR1 it hands on to them.
-    env --block-signal=TERM mpirun --hostfile "$living" -n "$ranks" "${further[@]}" \
+    # Before it takes that for itself it would be ended by it.
+    env --block-signal=TERM --ignore-signal=USR1 mpirun --hostfile "$living" -n "$ranks" "${further[@]}" \
         "$program" train "$@" --output "$folder" </dev/null &
     job=$!
     # What came before there was a process to hand it on to.
-    [[ -z $asked_to_stop ]] || kill -USR1 "$job" 2>/dev/null
+    [[ -z $asked_to_stop ]] || hand_on_stop
     while kill -0 "$job" 2>/dev/null; do wait "$job" || true; done
     wait "$job" || code=$?
     job=

@@ -20,14 +20,17 @@ public struct ComparisonRecord: Sendable, Equatable, Codable {
     public static let currentVersion = 1
 
     public var version = ComparisonRecord.currentVersion
-    /// SHA-256 of everything that decides the result.
+    /// SHA-256 of everything in the configuration that decides the result.
     public var identity: String
+    /// SHA-256 of each data file; nil in records of older versions.
+    public var files: [String]?
     public var run: Comparison.Run
     /// In the order of the run's tasks.
     public var outcomes: [Outcomes]
 
-    public init(identity: String, run: Comparison.Run, outcomes: [Outcomes]) {
+    public init(identity: String, files: [String]? = nil, run: Comparison.Run, outcomes: [Outcomes]) {
         self.identity = identity
+        self.files = files
         self.run = run
         self.outcomes = outcomes
     }

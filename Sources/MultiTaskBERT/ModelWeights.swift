@@ -79,7 +79,8 @@ extension ModelShape {
                 if headRows[place] == nil {
                     notes.append(
                         "\(file): the head of task \(task.name) is for another kind of task or other labels "
-                            + "(\(other.labels.joined(separator: ", "))): a new one was initialised at random")
+                            + "(\(other.kind.rawValue)\(other.labels.map { ", " + $0 }.joined())): a new one was initialised "
+                            + "at random")
                     for tensor in layout.tensors where tensor.task == place { available[tensor.name] = nil }
                 }
             }

@@ -26,21 +26,20 @@ struct TokenizerJSON {
             guard allowed.contains(type) else { throw Self.refusal(key, type, allowed[0], part, file) }
         }
         if let template = document["post_processor"], template["type"]?.string == "TemplateProcessing" {
-            try Self.requireTemplate(template, "single", ["SpecialToken", "Sequence", "SpecialToken"], file)
-            try Self.requireTemplate(
-                template, "pair", ["SpecialToken", "Sequence", "SpecialToken", "Sequence", "SpecialToken"], file)
+            try Self.requireTemplate(template, file)
         }
         vocabulary = try Self.vocabulary(model, file)
     }
 
-    /// Refuses a template that puts special tokens elsewhere than BERT does; one that is not there is taken for BERT's.
-    private static func requireTemplate(_ part: JSONDocument, _ key: String, _ kinds: [String], _ file: String) throws {
-        guard let template = part[key] else { return }
+    /// Refuses a template that puts special tokens elsewhere than BERT does. That of pairs is not looked at: where none was given
+    /// the tokenizers library writes one without special tokens.
+    private static func requireTemplate(_ part: JSONDocument, _ file: String) throws {
+        guard let template = part["single"] else { return }
+        let kinds = ["SpecialToken", "Sequence", "SpecialToken"]
         let found = template.elements?.map { piece in kinds.first { piece[$0] != nil } }
         if found == kinds { return }
         throw TokenizerError(
-            "post_processor.\(key) is no template of BERT's, which is [CLS] A [SEP], of pairs [CLS] A [SEP] B [SEP]",
-            file: file, line: template.line)
+            "post_processor.single is no template of BERT's, which is [CLS] A [SEP]", file: file, line: template.line)
     }
 
     private static func refusal(

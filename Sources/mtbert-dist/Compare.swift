@@ -64,7 +64,7 @@ struct Compare: ParsableCommand {
     var json = false
 
     func run() throws {
-        StopRequest.catchSignals()
+        StopRequest.catchSignals(interrupts: !World.isLaunched)
         try withRanks { communicator in
             let (settings, configuration) = try communicator.agreeing { () -> (ComparisonSettings, RunConfiguration) in
                 let settings = try resolvedSettings()
@@ -83,10 +83,11 @@ struct Compare: ParsableCommand {
                     guard let comparison else { return .done }
                     writeReport(of: comparison, folder: configuration.output)
                     if json {
-                        FileHandle.standardOutput.write(try comparison.json())
+                        print(String(decoding: try comparison.json(), as: UTF8.self), terminator: "")
                     } else {
                         display.show(comparison)
                     }
+                    try StandardStreams.requireOutput()
                     display.showEnd(output: configuration.output)
                     return .done
                 case .stopped(let done, let all):

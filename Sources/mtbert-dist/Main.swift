@@ -68,7 +68,9 @@ struct MultiTaskTrainer: ParsableCommand {
 
     /// Prints help, or what is wrong with the command line: once, though every rank has the same one.
     private static func endOnce(_ error: any Error) -> Never {
+        let watch = StartWatch()
         guard World.isLaunched, let communicator = try? World.join() else { exit(withError: error) }
+        watch.end()
         let code = exitCode(for: error)
         if communicator.rank == 0 {
             let stream = code.isSuccess ? FileHandle.standardOutput : .standardError

@@ -124,6 +124,12 @@ extension EndToEnd {
             #expect(try await losses(["--set", "batch.truncation=head"]) != own)
             let last = try #require(try project.log("run", "evaluation").last)
             #expect(try canonicalJSON(last.object("tasks")) == own)
+            // A file that names the tasks' files and nothing else leaves it to the model.
+            let tasks = ["yesno", "mood"].map { task in
+                "  - {name: \(task), train: data/\(task).train.tsv, test: data/\(task).test.tsv}\n"
+            }
+            try project.write("files.yaml", "tasks:\n" + tasks.joined())
+            #expect(try await losses(["--config", project.path("files.yaml")]) == own)
         }
 
         /// `latest` and `best` come to point to other checkpoints while one is read.

@@ -126,7 +126,7 @@ extension EndToEnd {
             #expect(try Self.results(project, "out") == expected)
             let text = try project.text("data/yesno.test.tsv")
             try project.write("data/yesno.test.tsv", text + "the film\tyes\n")
-            BadInput.expect(try await Program.run(arguments), 64, ["files that have changed since"])
+            BadInput.expect(try await Program.run(arguments), 64, ["have changed since", "yesno"])
         }
 
         @Test func theBestCheckpoint() async throws {

@@ -151,7 +151,7 @@ extension EndToEnd {
             let file = try #require(FileHandle(forWritingAtPath: project.path("data/mood.train.tsv")))
             try file.truncate(atOffset: 100)
             let outcome = try await running.end(limit: 60)
-            #expect(outcome.code == 65, "\(outcome)")
+            #expect(outcome.code == 70, "\(outcome)")
             #expect(outcome.errors.contains("was cut short while it was read"), "\(outcome)")
         }
 

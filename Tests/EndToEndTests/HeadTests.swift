@@ -40,7 +40,7 @@ extension EndToEnd {
             let (outcome, _) = try await scores(project, [])
             #expect(
                 outcome.errors.contains(
-                    "the head of task mood is for another kind of task or other labels (bad, fine, good)"),
+                    "the head of task mood is for another kind of task or other labels (single_label, bad, fine, good)"),
                 "\(outcome)")
             #expect(!outcome.errors.contains("the head of task yesno"), "\(outcome)")
         }

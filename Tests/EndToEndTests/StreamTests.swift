@@ -22,6 +22,8 @@ extension EndToEnd {
                 (["tokenize", "--model", project.path("model")], texts),
                 (["inspect", checkpoint], ""), (["inspect", "plan", project.path("run.yaml")], ""),
                 (["train", "--keys"], ""), (["evaluate", checkpoint, "--json"], ""),
+                (CompareCommand.arguments(project, into: "compared"), ""),
+                (CompareCommand.arguments(project, into: "compared", ["--json"]), ""),
             ] {
                 for output in [">/dev/full", ">&-"] {
                     let outcome = try await run(arguments, "\(input) \(output)")

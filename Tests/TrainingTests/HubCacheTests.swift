@@ -142,12 +142,14 @@ private final class SmallHub: Sendable {
         defer { hub.close() }
         let (files, root) = (FileManager.default, folder + "/models--some--model")
         let snapshot = "\(root)/snapshots/\(Self.commit)"
-        for path in [root + "/refs", snapshot, root + "/.incomplete"] {
+        // No process has so high a number.
+        let draft = ".incomplete-\(ProcessInfo.processInfo.hostName)-\(Int32.max)"
+        for path in [root + "/refs", snapshot, root + "/" + draft] {
             try files.createDirectory(atPath: path, withIntermediateDirectories: true)
         }
         try Self.commit.write(toFile: root + "/refs/main", atomically: false, encoding: .utf8)
         try "{ }".write(toFile: snapshot + "/config.json", atomically: false, encoding: .utf8)
-        try "half".write(toFile: root + "/.incomplete/vocab.txt", atomically: false, encoding: .utf8)
+        try "half".write(toFile: "\(root)/\(draft)/vocab.txt", atomically: false, encoding: .utf8)
         #expect(try cache(hub, ["HF_HUB_OFFLINE": "1"]).folder(of: "some/model") == snapshot)
         #expect(hub.requests.isEmpty)
         #expect(try cache(hub).folder(of: "some/model") == snapshot)
@@ -168,7 +170,7 @@ private final class SmallHub: Sendable {
         defer { hub.close() }
         var count = 0
         _ = try cache(hub).folder(of: "some/model") { count += 1 }
-        #expect(count >= 2)
+        #expect(count >= 1)
     }
 
     @Test func whatDoesNotArriveWholeIsNotKept() throws {

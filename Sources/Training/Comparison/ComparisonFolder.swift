@@ -55,9 +55,16 @@ struct ComparisonFolder: Sendable {
         guard FileManager.default.fileExists(atPath: "\(folder)/\(Self.resultName)") else { return false }
         do {
             let record = try record(of: run)
-            if record.identity == run.identity(settings) { return true }
+            if record.identity == run.identity(settings) {
+                guard record.files ?? run.fileDigests == run.fileDigests else {
+                    throw UsageError(
+                        "the runs of \(path) were trained on and scored by other files: those of \(run.title) have changed "
+                            + "since. Choose another --output, or remove that folder")
+                }
+                return true
+            }
             throw UsageError(
-                "\(folder)/\(Self.resultName) is of another configuration or of files that have changed since, or was scored otherwise (--score-at is "
+                "\(folder)/\(Self.resultName) is of another configuration or was scored otherwise (--score-at is "
                     + "\(settings.scoredAt.rawValue) here). Choose another --output, or remove that folder")
         } catch let error as RecordError {
             warn("\(error.description): the run is done again")
@@ -99,10 +106,9 @@ struct RecordError: Error, CustomStringConvertible {
 }
 
 extension PlannedRun {
-    /// SHA-256 of everything that decides the result.
+    /// SHA-256 of everything in the configuration that decides the result.
     func identity(_ settings: ComparisonSettings) -> String {
-        let files = fileDigests.map { "file=\($0)\n" }.joined()
-        return sha256(of: (configuration.resultIdentity + files + "score_at=\(settings.scoredAt.rawValue)\n").utf8)
+        sha256(of: (configuration.resultIdentity + "score_at=\(settings.scoredAt.rawValue)\n").utf8)
     }
 }
 

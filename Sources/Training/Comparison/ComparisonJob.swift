@@ -174,7 +174,7 @@ public final class ComparisonJob {
             outcomes.append(.init(task: task.name, examples: examples, withoutExcluded: rest?.outcomes))
         }
         return ComparisonRecord(
-            identity: planned.identity(settings),
+            identity: planned.identity(settings), files: planned.fileDigests,
             run: .init(
                 variant: planned.variant.name, fraction: planned.fraction.name, seed: planned.seed, task: planned.task,
                 folder: planned.folder, scoredStep: results.step, tasks: tasks, lossCurve: log.lossCurve,

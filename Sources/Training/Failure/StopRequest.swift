@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Whether this process has been asked to stop: SIGTERM, SIGUSR1 and the time limit only set a flag. The ranks look at it
+/// Whether this process has been asked to stop: SIGTERM, SIGUSR1, a first SIGINT and the time limit only set a flag. The ranks look at it
 /// at every shard boundary and agree on it, so that they stop together behind a checkpoint.
 public enum StopRequest {
     private static let flag = Atomic<Bool>(false)
@@ -23,14 +23,20 @@ public enum StopRequest {
             sigaddset(&numbers, number)
         }
         if interrupts {
-            signal(SIGINT) { _ in
+            let before = signal(SIGINT) { _ in
                 StopRequest.flag.store(true, ordering: .relaxed)
                 signal(SIGINT, SIG_DFL)
                 let text: StaticString = "\nstopping after a checkpoint; once more stops at once\n"
                 _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
             }
+            // As a shell has it for what runs behind: Ctrl-C is meant for something else.
+            if isIgnored(before) { signal(SIGINT, SIG_IGN) }
         }
         pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
+    }
+
+    private static func isIgnored(_ handler: sighandler_t?) -> Bool {
+        unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     /// Asks for a stop so long after `catchSignals`.
@@ -56,7 +62,8 @@ public enum LostMemory {
 
                 """
             _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
-            _exit(ExitCode.badData.rawValue)
+            // Not for bad data: a network's file system may do better at another start.
+            _exit(ExitCode.failure.rawValue)
         }
     }
 }

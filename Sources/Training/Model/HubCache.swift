@@ -47,7 +47,7 @@ package struct HubCache {
                 "model: \(identifier) is neither a folder here nor in the hub cache \(path), and HF_HUB_OFFLINE forbids to "
                     + "fetch it")
         }
-        return try locked(parts.joined(separator: "--")) {
+        return try locked(parts.joined(separator: "--"), onProgress) {
             // Another process may have fetched it meanwhile.
             if let snapshot = snapshot(in: root), Self.isWhole(snapshot) { return snapshot }
             return try fetch(identifier, into: root, onProgress)
@@ -73,12 +73,24 @@ package struct HubCache {
         return isName && FileManager.default.fileExists(atPath: snapshot + "/config.json") ? snapshot : nil
     }
 
+    /// Another machine's processes may have the same number, and its lock may not hold here.
+    private static let draftPrefix = ".incomplete-\(ProcessInfo.processInfo.hostName)-"
+
+    /// Deletes what processes of this machine left that were killed.
+    private func clearDrafts(in root: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        where name.hasPrefix(Self.draftPrefix) {
+            guard let process = Int32(name.dropFirst(Self.draftPrefix.count)), kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            try? FileManager.default.removeItem(atPath: "\(root)/\(name)")
+        }
+    }
+
     /// Fetches a model's files; they get into the snapshot when all are there. To be called by one process at a time.
     private func fetch(_ identifier: String, into root: String, _ onProgress: () -> Void) throws -> String {
         let files = FileManager.default
-        let draft = root + "/.incomplete"
-        // What a process left that was killed.
-        try? files.removeItem(atPath: draft)
+        let draft = "\(root)/\(Self.draftPrefix)\(ProcessInfo.processInfo.processIdentifier)"
+        clearDrafts(in: root)
         try files.createDirectory(atPath: draft, withIntermediateDirectories: true)
         defer { try? files.removeItem(atPath: draft) }
         let client = HubClient(
@@ -125,7 +137,11 @@ package struct HubCache {
     }
 
     /// Runs `body` while no other process of this machine does so for the same model.
-    private func locked<Result>(_ name: String, _ body: () throws -> Result) throws -> Result {
+    ///
+    /// - Parameter whileWaiting: called every second while another one does.
+    private func locked<Result>(
+        _ name: String, _ whileWaiting: () -> Void, _ body: () throws -> Result
+    ) throws -> Result {
         let folder = path + "/.locks"
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -137,7 +153,10 @@ package struct HubCache {
             throw ModelError("the hub cache \(path) cannot be written: \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
-        while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EINTR || errno == EWOULDBLOCK {
+            whileWaiting()
+            sleep(1)
+        }
         return try body()
     }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import FoundationNetworking
+import Glibc
 import MultiTaskBERT
 import Synchronization
 
@@ -44,7 +45,7 @@ struct HubClient {
         if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
         let transfer = Transfer(target: target)
         let session = URLSession(configuration: .ephemeral, delegate: transfer, delegateQueue: nil)
-        let task = session.downloadTask(with: request)
+        let task = session.dataTask(with: request)
         task.resume()
         while transfer.done.wait(timeout: .now() + 1) == .timedOut {
             let all = task.countOfBytesExpectedToReceive
@@ -66,12 +67,15 @@ struct HubClient {
     }
 }
 
-/// One file on its way.
-private final class Transfer: NSObject, URLSessionDownloadDelegate, Sendable {
+/// One file on its way: it goes to its place piece by piece, so that nothing is anywhere else where it breaks off.
+private final class Transfer: NSObject, URLSessionDataDelegate, Sendable {
     struct Outcome: Sendable {
         var status = 0
         var error: String?
         var answer = HubClient.Answer()
+        fileprivate var descriptor: Int32 = -1
+        fileprivate var count: Int64 = 0
+        fileprivate var expectedCount: Int64 = -1
     }
 
     let done = DispatchSemaphore(value: 0)
@@ -93,29 +97,29 @@ private final class Transfer: NSObject, URLSessionDownloadDelegate, Sendable {
         completionHandler(next)
     }
 
-    func urlSession(_ session: URLSession, downloadTask: URLSessionDownloadTask, didFinishDownloadingTo place: URL) {
-        // It stays there otherwise.
-        defer { try? FileManager.default.removeItem(at: place) }
-        guard let response = downloadTask.response as? HTTPURLResponse else { return }
-        note(response)
-        state.withLock { $0.status = response.statusCode }
-        guard response.statusCode == 200 else { return }
-        do {
-            let files = FileManager.default
-            let expected = response.expectedContentLength
-            let size = (try files.attributesOfItem(atPath: place.path)[.size] as? NSNumber)?.int64Value ?? 0
-            guard expected < 0 || size == expected else {
-                throw ModelError("only \(size) of \(expected) bytes arrived")
+    func urlSession(
+        _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
+        completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
+    ) {
+        if let response = response as? HTTPURLResponse {
+            note(response)
+            state.withLock {
+                $0.status = response.statusCode
+                if response.statusCode == 200 { $0.open(target, expecting: response.expectedContentLength) }
             }
-            try? files.removeItem(atPath: target)
-            try files.moveItem(at: place, to: URL(fileURLWithPath: target))
-        } catch {
-            state.withLock { $0.error = "\(error)" }
         }
+        completionHandler(.allow)
+    }
+
+    func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
+        state.withLock { $0.write(data) }
     }
 
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-        if let error { state.withLock { $0.error = error.localizedDescription } }
+        state.withLock {
+            if let error { $0.error = $0.error ?? error.localizedDescription }
+            $0.close()
+        }
         done.signal()
     }
 
@@ -127,6 +131,38 @@ private final class Transfer: NSObject, URLSessionDownloadDelegate, Sendable {
         state.withLock {
             $0.answer.commit = $0.answer.commit ?? header("X-Repo-Commit").flatMap { isCommit($0) ? $0 : nil }
             $0.answer.digest = $0.answer.digest ?? tag.flatMap { isDigest($0) ? $0.lowercased() : nil }
+        }
+    }
+}
+
+extension Transfer.Outcome {
+    fileprivate mutating func open(_ path: String, expecting count: Int64) {
+        descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        expectedCount = count
+        if descriptor < 0 { error = "\(path): \(String(cString: strerror(errno)))" }
+    }
+
+    fileprivate mutating func write(_ data: Data) {
+        guard descriptor >= 0, error == nil else { return }
+        var rest = data[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else {
+                error = "what arrives cannot be written: \(String(cString: strerror(errno)))"
+                return
+            }
+            rest = rest.dropFirst(written)
+            count += Int64(written)
+        }
+    }
+
+    fileprivate mutating func close() {
+        guard descriptor >= 0 else { return }
+        _ = Glibc.close(descriptor)
+        descriptor = -1
+        if error == nil, expectedCount >= 0, count != expectedCount {
+            error = "only \(count) of \(expectedCount) bytes arrived"
         }
     }
 }

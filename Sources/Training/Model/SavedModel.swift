@@ -109,6 +109,15 @@ public struct SavedModel: Sendable {
     /// The tasks of the heads in a model's folder; nil where it is no checkpoint.
     static func tasks(ofHeadsIn folder: String) -> [ClassificationTask]? { (try? heads(of: folder))?.tasks }
 
+    /// How a checkpoint's texts were cut in training; nil where it does not say so.
+    static func batch(of checkpoint: String) -> RunConfiguration.Batch? {
+        guard let heads = try? heads(of: checkpoint), let maxLength = heads.maxLength else { return nil }
+        var batch = RunConfiguration.Batch()
+        batch.maxLength = maxLength
+        batch.truncation = heads.truncation == .head ? .head : .headAndTail
+        return batch
+    }
+
     private static func heads(of path: String) throws -> Heads {
         let file = path + "/config.json"
         guard let bytes = try? wholeFile(file), let heads = try? JSONDecoder().decode(Heads.self, from: Data(bytes))

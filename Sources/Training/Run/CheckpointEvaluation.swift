@@ -25,7 +25,10 @@ public struct CheckpointEvaluation {
     {
         try SavedModel.requirePresence(checkpoint)
         let file = try file ?? runFile(of: try? Checkpoint(folder: checkpoint), checkpoint)
-        return try RunConfiguration(contentsOf: file, overrides: overrides)
+        // A file that only names others' files leaves it to the model how texts are cut.
+        var defaults = RunConfiguration()
+        if let batch = SavedModel.batch(of: checkpoint) { defaults.batch = batch }
+        return try RunConfiguration(contentsOf: file, overrides: overrides, defaults: defaults)
     }
 
     /// Collective.

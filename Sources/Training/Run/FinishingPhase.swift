@@ -45,6 +45,9 @@ struct FinishingPhase {
     /// - Returns: what each task reaches in the end, in the order of the tasks; nil where a stop cut it short.
     func run(_ reporter: RootReporter, logging: (TrainingRun) throws -> any RunObserver) throws -> SplitScores? {
         reporter.phase("training each task by itself")
+        if joint.dev.isEmpty {
+            reporter.warning("no task has a dev file to say whether finishing does it good: all keep the joint model")
+        }
         let began = Date()
         let communicator = watch.communicator
         let single = try watch.group(of: 1)
@@ -127,13 +130,14 @@ struct FinishingPhase {
 
     private func report(_ scores: SplitScores, _ finished: [Finished], _ reporter: RootReporter, seconds: Double) {
         let criterion = configuration.evaluation.best
-        if scores.all.isEmpty { return }
-        reporter.record(
-            .evaluation(
-                .init(
-                    step: state.step, split: RunEvent.Evaluation.testFinished, tasks: scores.all,
-                    criterion: criterion.description, score: criterion.value(in: scores.all), isBest: false,
-                    seconds: seconds)))
+        if !scores.all.isEmpty {
+            reporter.record(
+                .evaluation(
+                    .init(
+                        step: state.step, split: RunEvent.Evaluation.testFinished, tasks: scores.all,
+                        criterion: criterion.description, score: criterion.value(in: scores.all), isBest: false,
+                        seconds: seconds)))
+        }
         let back = finished.filter { !$0.isKept }.sorted { $0.task < $1.task }
             .map { configuration.tasks[$0.task].name }
         if !back.isEmpty {

@@ -73,7 +73,7 @@ struct RunPage {
     }
 
     private var outcome: String {
-        let done = grouped(log.lastStep ?? log.end?.step ?? 0)
+        let done = grouped(log.end?.step ?? log.lastStep ?? 0)
         let total = log.start.map { grouped($0.totalSteps) } ?? "?"
         switch log.end?.status {
         case .finished where done == total || total == "?": return "The run is finished: all \(done) steps are done."
