@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Whether this process has been asked to stop: SIGTERM, SIGUSR1, a first SIGINT and the time limit only set a flag. The ranks look at it
-/// at every shard boundary and agree on it, so that they stop together behind a checkpoint.
+/// Whether this process has been asked to stop: SIGTERM, SIGUSR1, a first SIGINT and the time limit only set a flag. The ranks
+/// look at it at every shard boundary and agree on it, so that they stop together behind a checkpoint.
 public enum StopRequest {
     private static let flag = Atomic<Bool>(false)
     private static let began = DispatchTime.now().uptimeNanoseconds
@@ -47,24 +47,6 @@ public enum StopRequest {
     static var isPending: Bool {
         flag.load(ordering: .relaxed)
             || deadline.load(ordering: .relaxed) <= DispatchTime.now().uptimeNanoseconds
-    }
-}
-
-/// A file that is read where it lies, and is cut short by somebody else meanwhile, ends the process by SIGBUS.
-public enum LostMemory {
-    /// From now on the process ends with a sentence then.
-    public static func catchSignal() {
-        signal(SIGBUS) { _ in
-            let text: StaticString = """
-
-                error: a file of texts or weights was cut short while it was read, or /dev/shm is full. Replace such a file \
-                by a new one under its name. The run ends; whole checkpoints stand
-
-                """
-            _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
-            // Not for bad data: a network's file system may do better at another start.
-            _exit(ExitCode.failure.rawValue)
-        }
     }
 }
 
